@@ -1,0 +1,85 @@
+"""Libraries that run weights, behind one narrow protocol. Their imports happen inside `load`.
+
+A backend lives in the engine's process and is called from one thread. Add one by writing a file here and its
+line in `BACKENDS`; `tests/test_backends.py` holds the contract that all of them pass.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from codels.core import CancelToken, Part, Prompt, SamplingParams, Step
+from codels.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSpec:
+    """What to load. `markers` are those that somebody may want to use; `ModelInfo` says which ones exist."""
+
+    backend: str
+    path: str
+    context_window: int = 0
+    """Tokens; 0 takes what the model was trained on."""
+    threads: int = 1
+    markers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What was loaded. `markers` are single special tokens of its vocabulary."""
+
+    description: str
+    context_window: int
+    markers: tuple[str, ...] = ()
+
+
+class Backend(Protocol):
+    """Weights that answer prompts."""
+
+    info: ModelInfo
+
+    def tokenize(self, part: Part) -> list[int]:
+        """Token ids; a special part is exactly one. Raises `MarkerMissing`."""
+        ...
+
+    def generate(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken) -> Iterator[Step]:
+        """Steps with new text only (what `prompt.heal` spells again is left out); the last one carries `Stats`.
+
+        `why_stopped` is `end`, `stop`, `limit`, `time` or `cancelled`. Raises `PromptTooLong`, `MarkerMissing`.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+OnProgress = Callable[[float], bool]
+"""Told the fraction loaded, from 0 to 1; loading stops when it answers False."""
+
+Loader = Callable[[LoadSpec, OnProgress], Backend]
+
+BACKENDS = {
+    "llama.cpp": "codels.backends.llamacpp",
+    "fake": "codels.backends.fake",
+}
+
+_LIBRARIES = {"codels.backends.llamacpp": "codels.backends.llamanative"}
+"""Where the heavy import is not in the module itself."""
+
+
+def load(spec: LoadSpec, on_progress: OnProgress) -> Backend:
+    """Load a model. Raises `ModelError`, `BackendMissing` or `UserError`, each with its remedy."""
+    module = BACKENDS.get(spec.backend)
+    if module is None:
+        raise UserError(f"there is no backend {spec.backend!r}; known are {', '.join(BACKENDS)}")
+    return cast(Loader, importlib.import_module(module).load)(spec, on_progress)
+
+
+def warm(backend: str) -> None:
+    """Import a backend's library ahead of a load; what is wrong with it the load will say."""
+    module = BACKENDS[backend]
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_LIBRARIES.get(module, module))

@@ -1,0 +1,98 @@
+"""A scripted model: its file is JSON, its tokens are characters. Tests and editors' demonstrations use it.
+
+    {"answers": {"def add(a, b):\\n    ": "return a + b"}, "prefill_ms": 0, "step_ms": 0, "dies_on": ""}
+
+The answer is the one whose key ends the text before the caret (the longest wins; "" matches always); a list
+holds one answer per seed. Prompts must end with the text before the caret: suffix-first or plain families.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from os.path import commonpath
+from pathlib import Path
+from typing import Any
+
+from codels.backends import LoadSpec, ModelInfo, OnProgress
+from codels.core import BOS, CancelToken, Part, Prompt, SamplingParams, Stats, Step
+from codels.errors import MarkerMissing, ModelError, PromptTooLong
+
+
+def load(spec: LoadSpec, on_progress: OnProgress) -> FakeModel:
+    try:
+        script = json.loads(Path(spec.path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"cannot read the script {spec.path}: {error}; it must be JSON") from error
+    time.sleep(script.get("load_ms", 0) / 1000)
+    on_progress(1.0)
+    return FakeModel(spec, script)
+
+
+class FakeModel:
+    def __init__(self, spec: LoadSpec, script: dict[str, Any]) -> None:
+        known = script.get("markers", spec.markers)
+        self._script = script
+        self._ids = {marker: -2 - index for index, marker in enumerate(known)}
+        self._cached: list[int] = []
+        window = spec.context_window or 2048
+        self.info = ModelInfo("scripted", window, tuple(m for m in spec.markers if m in self._ids))
+
+    def tokenize(self, part: Part) -> list[int]:
+        if not part.special:
+            return [ord(char) for char in part.text]
+        if part is not BOS and part.text and part.text not in self._ids:
+            raise MarkerMissing(part.text)
+        return [self._ids.get(part.text, -1)]
+
+    def generate(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken) -> Iterator[Step]:
+        tokens = [token for part in prompt.parts for token in self.tokenize(part)]
+        if len(tokens) > self.info.context_window - params.max_tokens:
+            raise PromptTooLong(len(tokens), self.info.context_window - params.max_tokens)
+        n_reused = min(len(commonpath([tokens, self._cached])), len(tokens) - 1)
+        self._cached = tokens
+        started = time.monotonic()
+        cancel_wait = _Waiter(cancel)
+        cancel_wait.sleep_ms(self._script.get("prefill_ms", 0))
+        before = "".join(part.text for part in prompt.parts if not part.special) + prompt.heal
+        answer, why = _until_stop(self._answer(before, params.seed), params.stop)
+        n_decoded = 0
+        for char in answer:
+            cancel_wait.sleep_ms(self._script.get("step_ms", 0))
+            is_late = params.max_ms and (time.monotonic() - started) * 1000 > params.max_ms
+            if cancel.is_cancelled or is_late or n_decoded == params.max_tokens:
+                why = "cancelled" if cancel.is_cancelled else "time" if is_late else "limit"
+                break
+            n_decoded += 1
+            yield Step(char, (ord(char),), -0.1)
+        why = "cancelled" if cancel.is_cancelled else why
+        yield Step(stats=Stats(len(tokens), max(n_reused, 0), n_decoded, 0.0, 0.0, why))
+
+    def close(self) -> None:
+        self._cached = []
+
+    def _answer(self, before: str, seed: int) -> str:
+        if (fatal := self._script.get("dies_on")) and before.endswith(fatal):
+            os._exit(11)
+        answers: dict[str, str | list[str]] = self._script.get("answers", {})
+        answer = answers.get(max((key for key in answers if before.endswith(key)), key=len, default=""), "")
+        return answer if isinstance(answer, str) else answer[seed % len(answer)]
+
+
+def _until_stop(answer: str, stops: tuple[str, ...]) -> tuple[str, str]:
+    ends = [at for stop in stops if (at := answer.find(stop)) >= 0]
+    return (answer[: min(ends)], "stop") if ends else (answer, "end")
+
+
+class _Waiter:
+    """Sleeps that end at once when the token is cancelled."""
+
+    def __init__(self, cancel: CancelToken) -> None:
+        self._cancel = cancel
+
+    def sleep_ms(self, ms: float) -> None:
+        until = time.monotonic() + ms / 1000
+        while not self._cancel.is_cancelled and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.005))

@@ -1,0 +1,144 @@
+"""llama.cpp through llama-cpp-python's low-level calls: our own token ids, KV reuse, slices and cancelling.
+
+The high-level class cannot do what an editor needs: its fill-in-the-middle uses token 0 for every marker, it
+logs to the console, and nothing stops it inside a prefill.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from codels.backends import LoadSpec, ModelInfo, OnProgress
+from codels.backends.llamatext import Spelling, TextStream, common_prefix
+from codels.core import CancelToken, Part, Prompt, SamplingParams, Stats, Step
+from codels.errors import BackendMissing, PromptTooLong
+
+if TYPE_CHECKING:
+    from codels.backends.llamanative import Context
+    from codels.backends.llamavocab import Vocabulary
+
+N_SLICE = 64
+"""Tokens of one decode call: cancelling waits for at most one slice where the native abort does not work (GPU)."""
+
+
+def load(spec: LoadSpec, on_progress: OnProgress) -> LlamaCpp:
+    try:
+        from codels.backends import llamanative
+    except ImportError as error:
+        raise BackendMissing(
+            f"llama-cpp-python cannot be imported ({error}); install it with: pip install llama-cpp-python"
+        ) from error
+    context = llamanative.open_model(spec, N_SLICE, on_progress)
+    return LlamaCpp(spec, context)
+
+
+class LlamaCpp:
+    """A GGUF model. `_cached` are the tokens whose keys and values the context holds, in order."""
+
+    def __init__(self, spec: LoadSpec, context: Context) -> None:
+        self._context = context
+        self._vocabulary: Vocabulary = context.vocabulary
+        self._cached: list[int] = []
+        markers = tuple(m for m in spec.markers if m in self._vocabulary.special)
+        self.info = ModelInfo(context.description, context.n_ctx, markers)
+
+    def tokenize(self, part: Part) -> list[int]:
+        return self._vocabulary.tokenize(part)
+
+    def generate(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken) -> Iterator[Step]:
+        tokens = [token for part in prompt.parts for token in self.tokenize(part)] or self._vocabulary.start
+        max_prompt = self._context.n_ctx - params.max_tokens - len(prompt.heal.encode("utf-8", "replace"))
+        if len(tokens) > max_prompt:
+            raise PromptTooLong(len(tokens), max_prompt)
+        clock = _Clock(params.max_ms)
+        self._context.arm(cancel)
+        n_reused = self._reuse(tokens)
+        stats = Stats(n_prompt=len(tokens), n_reused=n_reused)
+        why = self._prefill(tokens, cancel, clock)
+        stats = replace(stats, prefill_ms=clock.lap_ms())
+        n_decoded = 0
+        if not why:
+            for step in self._decode(prompt, params, cancel, clock):
+                n_decoded += len(step.token_ids)
+                if step.stats:
+                    why = step.stats.why_stopped
+                else:
+                    yield step
+        why = "cancelled" if cancel.is_cancelled else why
+        yield Step(stats=replace(stats, n_decoded=n_decoded, decode_ms=clock.lap_ms(), why_stopped=why))
+
+    def close(self) -> None:
+        self._context.close()
+
+    def _reuse(self, tokens: list[int]) -> int:
+        """Keep the cached tokens that this prompt shares; at least the last one is evaluated, for its logits."""
+        n_kept = min(common_prefix(self._cached, tokens), len(tokens) - 1)
+        self._context.forget(n_kept)
+        del self._cached[n_kept:]
+        return n_kept
+
+    def _prefill(self, tokens: list[int], cancel: CancelToken, clock: _Clock) -> str:
+        """Evaluate what is not cached, in slices; what is done stays usable. Returns why it stopped, or ""."""
+        while len(self._cached) < len(tokens):
+            if cancel.is_cancelled:
+                return "cancelled"
+            if clock.is_late:
+                return "time"
+            n_done = len(self._cached)
+            if not self._evaluate(tokens[n_done : n_done + N_SLICE]):
+                return "cancelled" if cancel.is_cancelled else "limit"
+        return ""
+
+    def _evaluate(self, tokens: list[int]) -> bool:
+        is_done = self._context.decode(tokens, len(self._cached))
+        if is_done:
+            self._cached += tokens
+        return is_done
+
+    def _decode(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, clock: _Clock) -> Iterator[Step]:
+        """Token by token; the step that carries stats says why it stopped."""
+        ends = self._vocabulary.ends(prompt.stop)
+        spelling = Spelling(self._vocabulary.pieces, prompt.heal.encode("utf-8", "replace"))
+        stream = TextStream(params.stop)
+        n_new = 0
+        with self._context.sampler(params) as sampler:
+            while True:
+                if cancel.is_cancelled or clock.is_late:
+                    why = "cancelled" if cancel.is_cancelled else "time"
+                    break
+                token, logprob = sampler.next(spelling.allowed())
+                if token in ends:
+                    why = "end"
+                    break
+                new = spelling.spell(self._vocabulary.pieces.of(token))
+                n_new += bool(new) or spelling.is_done
+                text = stream.feed(new)
+                yield Step(text, (token,), logprob if text else 0.0)
+                if stream.is_stopped or n_new >= params.max_tokens:
+                    why = "stop" if stream.is_stopped else "limit"
+                    break
+                if not self._evaluate([token]):
+                    why = "limit"
+                    break
+        rest = "" if why == "cancelled" else stream.finish()
+        if rest:
+            yield Step(rest)
+        yield Step(stats=Stats(why_stopped=why))
+
+
+class _Clock:
+    def __init__(self, max_ms: int) -> None:
+        self._started = self._lap = time.monotonic()
+        self._max_s = max_ms / 1000
+
+    @property
+    def is_late(self) -> bool:
+        return bool(self._max_s) and time.monotonic() - self._started > self._max_s
+
+    def lap_ms(self) -> float:
+        now = time.monotonic()
+        lap, self._lap = now - self._lap, now
+        return lap * 1000

@@ -1,0 +1,170 @@
+"""The calls into llama.cpp: a model and one context with one sequence. Imports the library.
+
+Facts that the code relies on (llama-cpp-python 0.3.36): decode answers 0 done, 1 no room, 2 aborted; an aborted
+slice leaves no cells behind; the abort callback works on the CPU only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import llama_cpp as llama
+import numpy as np
+
+from codels.backends import LoadSpec, OnProgress
+from codels.backends.llamavocab import Vocabulary
+from codels.core import CancelToken, SamplingParams
+from codels.errors import ModelError
+
+_errors: deque[str] = deque(maxlen=4)
+_LEVEL_ERROR = 4
+
+
+@llama.llama_log_callback  # type: ignore[untyped-decorator]
+def _on_log(level: int, text: bytes, _data: object) -> None:
+    if level == _LEVEL_ERROR:
+        _errors.append(text.decode("utf-8", "replace").strip())
+
+
+def open_model(spec: LoadSpec, n_slice: int, on_progress: OnProgress) -> Context:
+    """Load a GGUF file. Raises `ModelError` with the reason in words."""
+    _check_file(Path(spec.path))
+    llama.llama_log_set(_on_log, ctypes.c_void_p(0))
+    llama.llama_backend_init()
+    _errors.clear()
+    progress = llama.llama_progress_callback(lambda fraction, _data: bool(on_progress(fraction)))
+    params = llama.llama_model_default_params()
+    params.n_gpu_layers = -1 if llama.llama_supports_gpu_offload() else 0
+    params.progress_callback = progress
+    model = llama.llama_model_load_from_file(spec.path.encode(), params)
+    if not model:
+        reason = "; ".join(dict.fromkeys(_errors)) or "llama.cpp gave no reason"
+        raise ModelError(f"{spec.path} cannot be loaded, it may be truncated: {reason}. Fetch the file again")
+    return Context(model, spec, n_slice)
+
+
+def _check_file(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ModelError(f"the model file {path} cannot be read: {error.strerror}") from error
+    if magic != b"GGUF":
+        raise ModelError(f"{path} is not a GGUF file (it begins with {magic!r}); convert it, or name another one")
+
+
+class Context:
+    """One sequence of keys and values, and the calls that grow and shrink it."""
+
+    def __init__(self, model: Any, spec: LoadSpec, n_slice: int) -> None:
+        self._model = model
+        trained = llama.llama_model_n_ctx_train(model)
+        params = llama.llama_context_default_params()
+        params.n_ctx = min(spec.context_window or trained, trained)
+        params.n_batch = params.n_ubatch = n_slice
+        params.n_threads = params.n_threads_batch = spec.threads
+        params.no_perf = True
+        self._context = llama.llama_init_from_model(model, params)
+        if not self._context:
+            raise ModelError(f"no memory for a context of {params.n_ctx} tokens; set a smaller context_window")
+        self._memory = llama.llama_get_memory(self._context)
+        self._batch = llama.llama_batch_init(n_slice, 0, 1)
+        self._abort: ctypes.Array[ctypes.c_char] | None = None
+        self.vocabulary = Vocabulary(model)
+        self.n_ctx = params.n_ctx
+        self.description = _description(model)
+
+    def arm(self, cancel: CancelToken) -> None:
+        """Let `cancel` stop a decode call from inside.
+
+        The callback is the C library's strlen on a flag of our own ("" is 0, go on; anything else is true, stop):
+        a Python callback would take the interpreter lock for each of the graph's hundreds of nodes.
+        """
+        flag = ctypes.create_string_buffer(2)
+        self._abort = flag  # keeps the memory alive for as long as the library may read it
+        callback = ctypes.cast(_c_library().strlen, llama.ggml_abort_callback)
+        llama.llama_set_abort_callback(self._context, callback, ctypes.cast(flag, ctypes.c_void_p))
+        cancel.on_cancel(lambda: setattr(flag, "value", b"\x01"))
+
+    def forget(self, n_kept: int) -> None:
+        llama.llama_memory_seq_rm(self._memory, 0, n_kept, -1)
+
+    def decode(self, tokens: list[int], position: int) -> bool:
+        """Evaluate `tokens` from `position` on. False: aborted, or no room; then nothing was added."""
+        batch = self._batch
+        batch.n_tokens = len(tokens)
+        for index, token in enumerate(tokens):
+            batch.token[index] = token
+            batch.pos[index] = position + index
+            batch.n_seq_id[index] = 1
+            batch.seq_id[index][0] = 0
+            batch.logits[index] = index == len(tokens) - 1
+        answer = llama.llama_decode(self._context, batch)
+        if answer < 0:
+            raise ModelError(f"llama.cpp failed to evaluate {len(tokens)} tokens at {position} (it answered {answer})")
+        if answer:
+            self.forget(position)
+        return bool(answer == 0)
+
+    @contextmanager
+    def sampler(self, params: SamplingParams) -> Iterator[Sampler]:
+        chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
+        try:
+            for link in _links(params):
+                llama.llama_sampler_chain_add(chain, link)
+            yield Sampler(self._context, chain, self.vocabulary.n)
+        finally:
+            llama.llama_sampler_free(chain)
+
+    def close(self) -> None:
+        llama.llama_batch_free(self._batch)
+        llama.llama_free(self._context)
+        llama.llama_model_free(self._model)
+
+
+class Sampler:
+    """Chooses the next token from the last logits."""
+
+    def __init__(self, context: Any, chain: Any, n_vocab: int) -> None:
+        self._context = context
+        self._chain = chain
+        self._n_vocab = n_vocab
+
+    def next(self, allowed: list[int]) -> tuple[int, float]:
+        """A token, held to `allowed` unless that is empty, and its log-probability among all tokens."""
+        logits = np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context, -1), (self._n_vocab,))
+        top = float(logits.max())
+        log_sum = top + float(np.log(np.exp(logits - top).sum()))
+        if allowed:
+            kept = logits[allowed]
+            logits[:] = -np.inf
+            logits[allowed] = kept
+        token = llama.llama_sampler_sample(self._chain, self._context, -1)
+        return token, float(logits[token]) - log_sum
+
+
+def _links(params: SamplingParams) -> list[Any]:
+    if params.temperature <= 0:
+        return [llama.llama_sampler_init_greedy()]
+    return [
+        llama.llama_sampler_init_top_k(params.top_k),
+        llama.llama_sampler_init_top_p(params.top_p, 1),
+        llama.llama_sampler_init_temp(params.temperature),
+        llama.llama_sampler_init_dist(params.seed),
+    ]
+
+
+def _description(model: Any) -> str:
+    buffer = ctypes.create_string_buffer(256)
+    llama.llama_model_desc(model, buffer, len(buffer))
+    return buffer.value.decode("utf-8", "replace")
+
+
+def _c_library() -> ctypes.CDLL:
+    return ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)

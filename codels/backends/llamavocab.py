@@ -1,0 +1,75 @@
+"""A GGUF model's vocabulary: text to token ids, marker tokens by their text, the bytes of every token."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import llama_cpp as llama
+
+from codels.backends.llamatext import Pieces
+from codels.core import Part
+from codels.errors import MarkerMissing, ModelError
+
+_ATTR_CONTROL = 1 << 3
+_ATTR_USER_DEFINED = 1 << 4
+"""`llama_token_attr` of llama.h."""
+
+
+class Vocabulary:
+    """Tokens of a model. `special` maps the text of marker tokens to their ids."""
+
+    def __init__(self, model: Any) -> None:
+        self.handle = llama.llama_model_get_vocab(model)
+        self.n = llama.llama_vocab_n_tokens(self.handle)
+        buffer = ctypes.create_string_buffer(512)
+        raw, self.special, self._controls = [], {}, set()
+        for token in range(self.n):
+            attributes = llama.llama_vocab_get_attr(self.handle, token)
+            if attributes & (_ATTR_CONTROL | _ATTR_USER_DEFINED):
+                self.special[llama.llama_vocab_get_text(self.handle, token).decode("utf-8", "replace")] = token
+            if attributes & _ATTR_CONTROL or llama.llama_vocab_is_eog(self.handle, token):
+                self._controls.add(token)
+            size = llama.llama_token_to_piece(self.handle, token, buffer, len(buffer), 0, False)
+            raw.append(buffer.raw[:size] if size > 0 else b"")
+        self.pieces = Pieces(raw)
+        self._has_blank_prefix = llama.llama_vocab_type(self.handle) == llama.LLAMA_VOCAB_TYPE_SPM
+
+    @property
+    def start(self) -> list[int]:
+        """What an empty prompt begins with: decoding needs at least one token."""
+        bos = llama.llama_vocab_bos(self.handle)
+        return [bos if bos >= 0 else max(llama.llama_vocab_eos(self.handle), 0)]
+
+    def ends(self, stop: tuple[str, ...]) -> frozenset[int]:
+        """Tokens that end an answer: every control token, since none belongs into a buffer, and the markers `stop`."""
+        return frozenset(self._controls | {self.special[marker] for marker in stop if marker in self.special})
+
+    def tokenize(self, part: Part) -> list[int]:
+        if part.special and not part.text:  # core.BOS
+            bos = llama.llama_vocab_bos(self.handle)
+            return [bos] if bos >= 0 else []
+        if part.special:
+            if part.text not in self.special:
+                raise MarkerMissing(part.text)
+            return [self.special[part.text]]
+        if part.joined and self._has_blank_prefix:
+            return self._joined(part.text)
+        return self._encode(part.text)
+
+    def _joined(self, text: str) -> list[int]:
+        """Text that goes on where other text ended: encoded behind a sign that is one token of its own, then cut.
+
+        Meta's Code Llama encodes its suffixes this way, behind the same sign.
+        """
+        sign = self._encode("☺")
+        tokens = self._encode("☺" + text)
+        return tokens[len(sign) :] if tokens[: len(sign)] == sign else self._encode(text)
+
+    def _encode(self, text: str) -> list[int]:
+        data = text.encode("utf-8", "replace")
+        tokens = (llama.llama_token * (len(data) + 8))()
+        n = llama.llama_tokenize(self.handle, data, len(data), tokens, len(tokens), False, False)
+        if n < 0:
+            raise ModelError(f"llama.cpp cannot tokenize {len(data)} bytes of text (it answered {n})")
+        return tokens[:n]

@@ -1,0 +1,84 @@
+"""Answers already given: at the same caret, or further on in what they said ("typed-through").
+
+The key holds everything that an answer depends on: model, settings, document, and the text on both sides of the
+caret (a key without the suffix answers for code that has changed below).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from codels.core import Completion, Site
+
+MAX_ENTRIES = 128
+CHARS_BEFORE = 2000
+CHARS_AFTER = 1000
+"""How much text around the caret must be equal. More than a small model reads; a constant cost for any file."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    key: object
+    uri: str
+    line: int
+    column: int
+    prefix: str
+    suffix: str
+    completions: tuple[Completion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    completions: tuple[Completion, ...]
+    origin: str
+
+
+class Cache:
+    """The newest answers of all documents; the oldest fall out."""
+
+    def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
+        self._entries: deque[_Entry] = deque(maxlen=max_entries)
+
+    def put(self, key: object, site: Site, completions: tuple[Completion, ...]) -> None:
+        """Keep the answer for `site`. `key` stands for the model and the settings."""
+        prefix, suffix = site.prefix(CHARS_BEFORE), site.suffix(CHARS_AFTER)
+        self._entries.appendleft(_Entry(key, site.snapshot.uri, site.line, site.column, prefix, suffix, completions))
+
+    def get(self, key: object, site: Site) -> Hit | None:
+        """The newest answer that still holds at `site`, or None."""
+        prefix, suffix = site.prefix(CHARS_BEFORE), site.suffix(CHARS_AFTER)
+        for entry in self._entries:
+            if entry.uri != site.snapshot.uri or entry.key != key or entry.suffix != suffix:
+                continue
+            if entry.prefix == prefix and (entry.line, entry.column) == (site.line, site.column):
+                return Hit(entry.completions, "cache")
+            rest = tuple(_rests(entry, site, prefix))
+            if rest:
+                return Hit(rest, "typed-through")
+        return None
+
+
+def _rests(entry: _Entry, site: Site, prefix: str) -> list[Completion]:
+    """What is left of each completion of which the user has typed a true part."""
+    rests = []
+    for completion in entry.completions:
+        n_typed = _n_typed(entry, site, completion.text)
+        if 0 < n_typed < len(completion.text):
+            typed = completion.text[:n_typed]
+            if (entry.prefix + typed)[-CHARS_BEFORE:] == prefix:
+                rests.append(Completion(completion.text[n_typed:], completion.logprob))
+    return rests
+
+
+def _n_typed(entry: _Entry, site: Site, text: str) -> int:
+    """How far into `text` the caret stands if it was typed from the entry's caret on: its line and column say so."""
+    n_lines = site.line - entry.line
+    if n_lines == 0:
+        return site.column - entry.column
+    start = 0
+    for _ in range(n_lines):
+        start = text.find("\n", start) + 1
+        if start == 0:
+            return -1
+    return start + site.column if n_lines > 0 else -1

@@ -1,0 +1,96 @@
+"""The command line. Each command's work and its imports lie in a module of their own, so that help is instant."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+
+from codels import __version__
+from codels.errors import CodelsError
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run a command and end the process with its exit code."""
+    options = _parser().parse_args(argv)
+    try:
+        code = options.run(options)
+    except CodelsError as error:
+        print(f"codels: {error}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        code = 1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # `codels … | head`: nobody reads, which is no error to show
+    sys.exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("codels", description="Code completion by a local model, for any editor.")
+    parser.add_argument("--version", action="version", version=f"codels {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="the language server, on standard input and output")
+    serve.add_argument("--tcp", default="", metavar="HOST:PORT", help="listen on loopback instead, for debugging")
+    serve.set_defaults(run=_serve)
+
+    complete = commands.add_parser("complete", help="complete one place in a file")
+    complete.add_argument("place", metavar="FILE:LINE:COL", help="both count from 1, COL in characters")
+    complete.add_argument("-v", "--verbose", action="store_true", help="each stage with its milliseconds")
+    complete.add_argument("--json", action="store_true", help="the answer as JSON")
+    complete.add_argument("--model", default="", metavar="ID", help="a model id, or the path of a .gguf file")
+    complete.set_defaults(run=_complete)
+
+    try_ = commands.add_parser("try", help="see the built-in model complete real code")
+    try_.set_defaults(run=_try)
+
+    doctor = commands.add_parser("doctor", help="what is installed, and whether it works")
+    doctor.add_argument("--model", default="", metavar="ID", help="a model id, or the path of a .gguf file")
+    doctor.set_defaults(run=_doctor)
+
+    bench = commands.add_parser("bench", help="measure a typist's session through the real server")
+    bench.add_argument("--keys", type=int, default=60, metavar="N", help="keystrokes in each file (%(default)s)")
+    bench.add_argument("--seed", type=int, default=0, metavar="N")
+    bench.add_argument("--json", action="store_true", help="the numbers as JSON")
+    bench.set_defaults(run=_bench)
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    async def run() -> int:
+        from codels.engine.client import spawn
+
+        engine = await spawn(warm="llama.cpp")  # its imports run beside ours
+        from codels.lsp.server import serve
+
+        return await serve(engine, options.tcp)
+
+    code = asyncio.run(run())
+    sys.stderr.flush()
+    os._exit(code)  # a thread may still wait for input that never comes
+
+
+def _complete(options: argparse.Namespace) -> int:
+    from codels.commands.complete import complete
+
+    return complete(options.place, options.model, options.verbose, options.json)
+
+
+def _try(_options: argparse.Namespace) -> int:
+    from codels.commands.complete import try_out
+
+    return try_out()
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from codels.commands.doctor import doctor
+
+    return doctor(options.model)
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from codels.bench import bench
+
+    return bench(options.keys, options.seed, options.json)

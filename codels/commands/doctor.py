@@ -1,0 +1,90 @@
+"""`codels doctor`: what is installed, which model, does it load, does it complete, how fast."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+
+from codels import __version__
+from codels.commands.run import with_runtime
+from codels.core import CancelToken, Site, Snapshot
+from codels.errors import CodelsError, ModelError
+from codels.registry import store
+from codels.registry.card import ModelCard
+from codels.runtime import Runtime
+from codels.settings import Settings
+
+_PACKAGES = ("llama-cpp-python", "pygls", "lsprotocol", "numpy", "platformdirs")
+
+_PROBE = ("def area(width, height):\n", "    return width *\n")
+"""Python, for every model that knows it; the caret stands at the end."""
+
+
+def doctor(model: str) -> int:
+    """Print one line for each thing that matters; 1 where something does not work."""
+    settings = replace(Settings(), model=model or Settings().model, max_ms=60_000)
+    for line in _installed():
+        print(line)
+    try:
+        card = store.find(settings.model)
+        for line in _described(card):
+            print(line)
+        print(with_runtime(settings, _probe(time.monotonic())))
+    except CodelsError as error:
+        print(f"✗ {error}")
+        return 1
+    print("✓ all works")
+    return 0
+
+
+def _installed() -> Iterator[str]:
+    yield f"  codels {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}, " + (
+        f"{os.cpu_count()} cores"
+    )
+    yield f"  {sys.executable}"
+    for package in _PACKAGES:
+        try:
+            yield f"✓ {package} {importlib.metadata.version(package)}"
+        except importlib.metadata.PackageNotFoundError:
+            yield f"✗ {package} is not installed: pip install {package}"
+    yield f"  models of your own can be put into {store.models_folder()}"
+
+
+def _described(card: ModelCard) -> Iterator[str]:
+    path = store.locate(card)
+    size_mb = path.stat().st_size / 1e6
+    languages = ", ".join(sorted(card.languages)) or "any language"
+    yield f"✓ model {card.id}: {languages}; {size_mb:.1f} MB; licence {card.license or 'unknown'}; {path}"
+    if card.files[0].sha256:
+        if not store.verify(card):
+            raise ModelError(f"{path} is not the file that its card describes (sha256 differs): install codels again")
+        yield "✓ its sha256 is the card's"
+
+
+def _probe(started: float) -> Callable[[Runtime], Awaitable[str]]:
+    async def probe(runtime: Runtime) -> str:
+        load_s = time.monotonic() - started
+        assert runtime.model is not None
+        last = _PROBE[-1].rstrip("\n")
+        site = Site(Snapshot("file:///probe.py", "python", 0, _PROBE), len(_PROBE) - 1, len(last))
+        answer = await runtime.complete(site, is_explicit=True, cancel=CancelToken())
+        stats = answer.stats
+        if stats is None or stats.n_prompt == 0:
+            raise ModelError(f"the model loaded but gave no answer: {answer.reason}")
+        said = answer.completions[0].text.strip() if answer.completions else f"nothing ({answer.reason})"
+        prefill = 1000 * (stats.n_prompt - stats.n_reused) / max(stats.prefill_ms, 0.001)
+        decode = 1000 * stats.n_decoded / max(stats.decode_ms, 0.001)
+        model = runtime.model
+        return (
+            f"✓ loaded in {load_s:.1f} s: family {model.family.name}, order {model.order}, "
+            f"context window {model.context_window} tokens\n"
+            f"✓ completes: `{last.strip()}` is followed by `{said}`\n"
+            f"  reads {prefill:.0f} tokens a second, writes {decode:.0f}"
+        )
+
+    return probe

@@ -1,0 +1,220 @@
+"""The way of a keystroke: trigger → cache → context → budget → prompt → generate → postprocess."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from codels import context, postprocess, statements, trigger
+from codels.cache import Cache
+from codels.context import Workspace
+from codels.core import Answer, CancelToken, Completion, Prompt, SamplingParams, Shape, Site, Snippet, Stats, Step
+from codels.errors import CodelsError, EngineDown, PromptTooLong
+from codels.postprocess import Draft
+from codels.prompt import Family, Order, Place, budget, render
+from codels.settings import Settings
+
+CHARS_PER_TOKEN = 3.0
+"""First guess for code; a prompt that turns out too long lowers it for that document."""
+
+LINE_TOKENS = 48
+"""Enough for one statement."""
+
+CANDIDATE_TEMPERATURE = 0.6
+"""For further candidates: they should differ from the first and still be code."""
+
+MAX_PROMPT_TOKENS = 2048
+"""Whatever the model could read: on a laptop's CPU a longer prompt takes longer than anybody waits."""
+
+MAX_FITS = 4
+
+
+class Engine(Protocol):
+    """What the completer needs of the engine."""
+
+    def generate(
+        self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, is_explicit: bool
+    ) -> AsyncIterator[Step]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """The loaded model as prompts need it. `languages` empty means any."""
+
+    id: str
+    family: Family
+    order: Order
+    context_window: int
+    languages: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One caret to answer. `model` is None while none is loaded; `is_explicit`: asked for by hand."""
+
+    site: Site
+    model: Model | None
+    settings: Settings
+    is_explicit: bool
+    cancel: CancelToken
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A request that needs the model, with what the earlier stages found."""
+
+    site: Site
+    model: Model
+    settings: Settings
+    is_explicit: bool
+    cancel: CancelToken
+    shape: Shape
+    snippets: tuple[Snippet, ...]
+    clock: _Clock
+
+
+@dataclass(frozen=True, slots=True)
+class _Generated:
+    text: str
+    logprob: float
+    is_whole: bool
+    stats: Stats
+
+
+class Completer:
+    """Answers carets. Holds the cache and what it learned about each document's density, nothing else."""
+
+    def __init__(self, engine: Engine, workspace: Workspace | None = None) -> None:
+        self._engine = engine
+        self._workspace = workspace or Workspace()
+        self._cache = Cache()
+        self._chars_per_token: dict[str, float] = {}
+
+    def forget(self, uri: str) -> None:
+        """The document was closed."""
+        self._chars_per_token.pop(uri, None)
+
+    async def complete(self, request: Request) -> Answer:
+        """What to offer, or why nothing. Never raises for a reason that a user can meet."""
+        site, model, settings, is_explicit, cancel = (
+            request.site, request.model, request.settings, request.is_explicit, request.cancel,
+        )  # fmt: skip
+        clock = _Clock()
+        decision = trigger.decide(site, settings, model.languages if model else frozenset(), is_explicit)
+        clock.lap("trigger")
+        if decision.shape is None:
+            return clock.answer(reason=decision.reason)
+        key = (model, settings)
+        hit = None if is_explicit else self._cache.get(key, site)
+        clock.lap("cache")
+        if hit:
+            return clock.answer(hit.completions, origin=hit.origin)
+        if model is None:
+            return clock.answer(reason="no model is loaded yet")
+        snippets = context.gather(site, self._workspace)
+        clock.lap("context")
+        try:
+            answer = await self._ask(_Task(site, model, settings, is_explicit, cancel, decision.shape, snippets, clock))
+        except CodelsError as error:
+            return clock.answer(reason=str(error))
+        if answer.completions and not cancel.is_cancelled:
+            self._cache.put(key, site, answer.completions)
+        return answer
+
+    async def _ask(self, task: _Task) -> Answer:
+        """One answer, or several different ones where they were asked for by hand."""
+        completions: dict[str, Completion] = {}
+        reason, stats = "", None
+        for seed in range(task.settings.candidates if task.is_explicit else 1):
+            generated = await self._generate(task, _params(task, seed))
+            stats = stats or generated.stats
+            if task.cancel.is_cancelled or generated.stats.why_stopped == "cancelled":
+                return task.clock.answer(reason="overtaken by a newer key", stats=stats)
+            text, reason = postprocess.clean(Draft(generated.text, task.site, task.shape, generated.is_whole))
+            task.clock.lap("postprocess")
+            if text:
+                completions.setdefault(text, Completion(text, generated.logprob))
+            elif generated.stats.why_stopped == "time" and not generated.text:
+                reason = f"no word within {task.settings.max_ms} ms (codels.max_ms)"
+        return task.clock.answer(tuple(completions.values()), "" if completions else reason, "model", stats)
+
+    async def _generate(self, task: _Task, params: SamplingParams) -> _Generated:
+        """One answer of the model; the window is fitted again, smaller, when the prompt turns out too long."""
+        site, model = task.site, task.model
+        for _ in range(MAX_FITS):
+            density = self._chars_per_token.get(site.snapshot.uri, CHARS_PER_TOKEN)
+            window = budget.fit(site, task.snippets, int(_max_prompt(model) * density))
+            task.clock.lap("budget")
+            prompt = render(model.family, model.order, window, _place(site))
+            task.clock.lap("prompt")
+            try:
+                return await self._read(task, prompt, params)
+            except PromptTooLong as error:
+                self._chars_per_token[site.snapshot.uri] = density * 0.95 * error.n_limit / error.n_prompt
+            finally:
+                task.clock.lap("generate")
+        raise EngineDown("the text around the caret does not fit the model's context window")
+
+    async def _read(self, task: _Task, prompt: Prompt, params: SamplingParams) -> _Generated:
+        """The model's words until the statement or block has ended."""
+        text, logprob, enough = "", 0.0, CancelToken()
+        task.cancel.on_cancel(enough.cancel)
+        async for step in self._engine.generate(prompt, params, enough, task.is_explicit):
+            if step.stats:
+                is_ended = enough.is_cancelled and not task.cancel.is_cancelled
+                why = "end" if is_ended else step.stats.why_stopped
+                return _Generated(text, logprob, why in ("end", "stop"), replace(step.stats, why_stopped=why))
+            if enough.is_cancelled:
+                continue  # steps that were under way when the statement ended
+            text += step.text
+            logprob += step.logprob
+            if "\n" in step.text and statements.end(task.site, text, task.shape) is not None:
+                enough.cancel()
+        raise EngineDown("the engine's answer broke off")
+
+
+def _params(task: _Task, seed: int) -> SamplingParams:
+    settings = task.settings
+    wanted = settings.max_tokens if task.shape is Shape.BLOCK else min(settings.max_tokens, LINE_TOKENS)
+    return SamplingParams(
+        max_tokens=min(wanted, task.model.context_window // 4),
+        temperature=settings.temperature if seed == 0 else max(settings.temperature, CANDIDATE_TEMPERATURE),
+        seed=seed,
+        max_ms=settings.max_ms,
+    )
+
+
+def _max_prompt(model: Model) -> int:
+    """The same for lines and blocks, so that the window does not move between them: a quarter is the answer's."""
+    return min(model.context_window - model.context_window // 4, MAX_PROMPT_TOKENS)
+
+
+def _place(site: Site) -> Place:
+    path = PurePosixPath(unquote(urlsplit(site.snapshot.uri).path))
+    return Place(path=path.name, repo=path.parent.name, language=site.snapshot.language)
+
+
+class _Clock:
+    """Milliseconds of each stage, summed where a stage runs again."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+        self.stages: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.stages[stage] = self.stages.get(stage, 0.0) + (now - self._last) * 1000
+        self._last = now
+
+    def answer(
+        self,
+        completions: tuple[Completion, ...] = (),
+        reason: str = "",
+        origin: str = "",
+        stats: Stats | None = None,
+    ) -> Answer:
+        return Answer(completions, reason, origin, self.stages, stats)

@@ -1,0 +1,38 @@
+"""What else may help the model: other places of the workspace, as snippets.
+
+A source is a function; add one by writing a file here and its line in `SOURCES`. A source that fails is logged
+and skipped: a keystroke is never lost to it. The current file needs no source: its window is the budget's work.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from codels.core import Site, Snippet
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """What a source may look at besides the site itself."""
+
+    roots: tuple[str, ...] = ()
+
+
+ContextSource = Callable[[Site, Workspace], Iterable[Snippet]]
+
+SOURCES: tuple[ContextSource, ...] = ()
+
+
+def gather(site: Site, workspace: Workspace, sources: Sequence[ContextSource] = SOURCES) -> tuple[Snippet, ...]:
+    """The snippets of all sources, in their order."""
+    snippets: list[Snippet] = []
+    for source in sources:
+        try:
+            snippets.extend(source(site, workspace))
+        except Exception:
+            log.warning("context source %s failed and is skipped", source.__name__, exc_info=True)
+    return tuple(snippets)

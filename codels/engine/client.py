@@ -1,0 +1,211 @@
+"""The engine as the editor's process sees it: start it, talk to it, survive its death.
+
+All methods belong to one event loop. `status` can be read at any time; `on_status` hears each change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import codels
+from codels.backends import LoadSpec, ModelInfo
+from codels.core import CancelToken, Prompt, SamplingParams, Step
+from codels.engine import wire
+from codels.errors import CodelsError, EngineDown
+
+log = logging.getLogger(__name__)
+
+FIRST_DELAY_S = 0.25
+MAX_DELAY_S = 30.0
+"""Between restarts: doubled each time, and back to the first when the engine lived for longer than the longest."""
+
+GRACE_S = 1.0
+"""How long a stopping engine may take before it is killed."""
+
+
+class State(StrEnum):
+    LOADING = "loading"
+    READY = "ready"
+    DOWN = "down"
+    """Crashed, and to be restarted."""
+    FAILED = "failed"
+    """The model cannot be loaded; nothing happens until another one is chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`message` is for people. `fraction` of a load that is under way goes from 0 to 1."""
+
+    state: State
+    message: str = ""
+    fraction: float = 0.0
+    info: ModelInfo | None = None
+
+
+class EngineClient:
+    """One engine process. `load` may be called again with another model."""
+
+    def __init__(self, on_status: Callable[[Status], None] = lambda _status: None) -> None:
+        self.status = Status(State.LOADING, "the engine is starting")
+        self._on_status = on_status
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, asyncio.Queue[wire.Message | None]] = {}
+        self._process: asyncio.subprocess.Process | None = None
+        self._spec: LoadSpec | None = None
+        self._load_id = 0
+        self._changed = asyncio.Event()
+        self._life: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    async def start(self, process: asyncio.subprocess.Process | None = None) -> None:
+        """Start the process, or take over one that `spawn` has started."""
+        self._process = process or await spawn()
+        self._life = asyncio.create_task(self._live())
+
+    def load(self, spec: LoadSpec) -> None:
+        """Load a model in place of the former one. `status` follows; nothing waits."""
+        self._spec = spec
+        self._set(Status(State.LOADING, f"loading {Path(spec.path).name}"))
+        self._load_id = next(self._ids)
+        self._send(wire.load(self._load_id, spec))
+
+    async def ready(self) -> ModelInfo:
+        """Wait until the model is loaded. Raises `CodelsError` with the reason where it cannot be."""
+        while self.status.info is None:
+            if self.status.state is State.FAILED:
+                raise EngineDown(self.status.message)
+            self._changed.clear()
+            await self._changed.wait()
+        return self.status.info
+
+    async def generate(
+        self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, is_explicit: bool
+    ) -> AsyncIterator[Step]:
+        """The steps of one answer. Raises what the backend raised, or `EngineDown`. Leaving early cancels."""
+        if self.status.state is not State.READY:
+            raise EngineDown(self.status.message)
+        id_, messages = next(self._ids), asyncio.Queue[wire.Message | None]()
+        self._waiting[id_] = messages
+        loop = asyncio.get_running_loop()
+        stop = {"op": "cancel", "id": id_}
+
+        def on_cancel() -> None:
+            loop.call_soon_threadsafe(self._send, stop)
+
+        cancel.on_cancel(on_cancel)
+        is_done = False
+        try:
+            self._send(wire.generate(id_, prompt, params, is_explicit))
+            while True:
+                message = await messages.get()
+                is_done = message is None or message["op"] in ("done", "failed")
+                if message is None:
+                    raise EngineDown(self.status.message)
+                if message["op"] == "failed":
+                    raise wire.to_error(message)
+                yield wire.to_step(message)
+                if is_done:
+                    return
+        finally:
+            del self._waiting[id_]
+            if not is_done:
+                self._send(stop)
+
+    async def stop(self) -> None:
+        """End the process, at the latest after `GRACE_S`."""
+        if self._life:
+            self._life.cancel()
+        if self._process is None or self._process.returncode is not None:
+            return
+        if self._process.stdin:
+            self._process.stdin.close()
+        try:
+            await asyncio.wait_for(self._process.wait(), GRACE_S)
+        except TimeoutError:
+            self._process.kill()
+
+    async def _live(self) -> None:
+        """Read until the process dies; start it again, later each time; load the same model."""
+        delay_s = FIRST_DELAY_S
+        while True:
+            assert self._process is not None
+            born = time.monotonic()
+            await self._read(self._process)
+            code = await self._process.wait()
+            if time.monotonic() - born > MAX_DELAY_S:
+                delay_s = FIRST_DELAY_S
+            self._bury(f"the engine died ({_cause(code)}) and is being restarted")
+            await asyncio.sleep(delay_s)
+            delay_s = min(delay_s * 2, MAX_DELAY_S)
+            self._process = await spawn()
+            if self._spec:
+                self.load(self._spec)
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        while line := await process.stdout.readline():
+            try:
+                self._take(wire.decode(line))
+            except (ValueError, KeyError, TypeError):
+                log.warning("the engine sent a message of %d bytes that cannot be read", len(line))
+
+    def _take(self, message: wire.Message) -> None:
+        if message["id"] in self._waiting:
+            self._waiting[message["id"]].put_nowait(message)
+        elif message["id"] != self._load_id:
+            return  # an answer that nobody waits for any more
+        elif message["op"] == "progress":
+            self._set(Status(State.LOADING, self.status.message, message["fraction"]))
+        elif message["op"] == "loaded":
+            self._set(Status(State.READY, "ready", 1.0, wire.model_info(message)))
+        elif message["op"] == "failed":
+            error: CodelsError = wire.to_error(message)
+            self._set(Status(State.FAILED, str(error)))
+
+    def _bury(self, message: str) -> None:
+        self._set(Status(State.DOWN, message))
+        for messages in self._waiting.values():
+            messages.put_nowait(None)
+
+    def _send(self, message: wire.Message) -> None:
+        if self._process and self._process.stdin and not self._process.stdin.is_closing():
+            with contextlib.suppress(ConnectionError):  # it has died; _live tells
+                self._process.stdin.write(wire.encode(message))
+
+    def _set(self, status: Status) -> None:
+        self.status = status
+        self._changed.set()
+        self._on_status(status)
+
+
+async def spawn(warm: str = "") -> asyncio.subprocess.Process:
+    """Start an engine process, which imports the library of the backend `warm` while its caller goes on."""
+    # -P: a json.py in the user's folder must not stand in for the standard library's.
+    package = str(Path(codels.__file__).parent.parent)
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-P", "-m", "codels.engine.host", *([warm] if warm else [])),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=wire.MAX_LINE_BYTES,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"},
+        start_new_session=True,  # Ctrl-C in a terminal is for the editor's side, which then ends the engine
+    )
+
+
+def _cause(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

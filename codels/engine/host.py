@@ -1,0 +1,108 @@
+"""The engine's process: reads messages from its standard input, runs one backend, writes answers to its output.
+
+The main thread reads, a worker thread calls the backend. The end of the input means that the editor's side is
+gone, whatever the reason; the process then ends at once, so that no weights outlive their user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import BinaryIO
+
+from codels import backends
+from codels.backends import Backend
+from codels.core import CancelToken
+from codels.engine import wire
+from codels.engine.scheduler import Job, Scheduler
+from codels.errors import EngineDown
+
+REPORT_EVERY_S = 0.2
+
+_Run = Callable[[wire.Message, CancelToken], None]
+
+
+class Host:
+    """Ties messages to the scheduler and the backend's answers to messages."""
+
+    def __init__(self, output: BinaryIO) -> None:
+        self._output = output
+        self._lock = threading.Lock()
+        self._scheduler = Scheduler()
+        self._backend: Backend | None = None
+
+    def serve(self, lines: BinaryIO, warm: str = "") -> None:
+        """Answer messages until the input ends; import the library of the backend `warm` meanwhile."""
+        if warm:
+            self._scheduler.submit(Job(0, True, lambda _cancel: backends.warm(warm)))
+        threading.Thread(target=self._scheduler.work, name="model", daemon=True).start()
+        for line in lines:
+            self._take(wire.decode(line))
+
+    def _take(self, message: wire.Message) -> None:
+        if message["op"] == "cancel":
+            self._scheduler.cancel(message["id"])
+            return
+        run = self._load if message["op"] == "load" else self._generate
+        is_explicit = message.get("explicit", True)
+        self._scheduler.submit(Job(message["id"], is_explicit, lambda cancel: self._guarded(run, message, cancel)))
+
+    def _guarded(self, run: _Run, message: wire.Message, cancel: CancelToken) -> None:
+        try:
+            run(message, cancel)
+        except Exception as error:
+            self._send(wire.failed(message["id"], error))
+
+    def _load(self, message: wire.Message, cancel: CancelToken) -> None:
+        if self._backend:
+            self._backend.close()
+            self._backend = None
+
+        def on_progress(fraction: float) -> bool:
+            self._send({"op": "progress", "id": message["id"], "fraction": fraction})
+            return not cancel.is_cancelled
+
+        self._backend = backends.load(wire.load_spec(message), _now_and_then(on_progress))
+        self._send(wire.loaded(message["id"], self._backend.info))
+
+    def _generate(self, message: wire.Message, cancel: CancelToken) -> None:
+        if self._backend is None:
+            raise EngineDown("no model is loaded")
+        for step in self._backend.generate(wire.prompt(message), wire.params(message), cancel):
+            self._send(wire.step(message["id"], step))
+
+    def _send(self, message: wire.Message) -> None:
+        with self._lock:
+            self._output.write(wire.encode(message))
+            self._output.flush()
+
+
+def _now_and_then(on_progress: backends.OnProgress) -> backends.OnProgress:
+    """Loaders report every tensor; a person needs a few reports a second, and the last one."""
+    told_s = 0.0
+
+    def on_fraction(fraction: float) -> bool:
+        nonlocal told_s
+        if fraction < 1 and time.monotonic() - told_s < REPORT_EVERY_S:
+            return True
+        told_s = time.monotonic()
+        return on_progress(fraction)
+
+    return on_fraction
+
+
+def main() -> None:
+    # Libraries print; the channel must not hear it. It moves to a descriptor of its own, and 1 becomes 2.
+    channel = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
+        Host(channel).serve(sys.stdin.buffer, *sys.argv[1:2])
+    os._exit(0)  # a model thread may be deep in native code; nothing here needs to be saved
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Messages between the two processes: one JSON object a line.
+
+Towards the host: load, generate, cancel. From it: progress, loaded, step, done, failed. `id` ties them together.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from codels.backends import LoadSpec, ModelInfo
+from codels.core import Part, Prompt, SamplingParams, Stats, Step
+from codels.errors import (
+    BackendMissing,
+    CodelsError,
+    EngineDown,
+    MarkerMissing,
+    ModelError,
+    PromptTooLong,
+    UserError,
+)
+
+Message = dict[str, Any]
+
+MAX_LINE_BYTES = 1 << 26
+
+
+def encode(message: Message) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    message: Message = json.loads(line)
+    return message
+
+
+def load(id_: int, spec: LoadSpec) -> Message:
+    return {"op": "load", "id": id_, "spec": asdict(spec)}
+
+
+def load_spec(message: Message) -> LoadSpec:
+    fields = message["spec"]
+    return LoadSpec(**{**fields, "markers": tuple(fields["markers"])})
+
+
+def generate(id_: int, prompt: Prompt, params: SamplingParams, is_explicit: bool) -> Message:
+    return {
+        "op": "generate",
+        "id": id_,
+        "parts": [[part.text, part.special, part.joined] for part in prompt.parts],
+        "heal": prompt.heal,
+        "stop": prompt.stop,
+        "params": asdict(params),
+        "explicit": is_explicit,
+    }
+
+
+def prompt(message: Message) -> Prompt:
+    return Prompt(tuple(Part(*fields) for fields in message["parts"]), message["heal"], tuple(message["stop"]))
+
+
+def params(message: Message) -> SamplingParams:
+    fields = message["params"]
+    return SamplingParams(**{**fields, "stop": tuple(fields["stop"])})
+
+
+def step(id_: int, step: Step) -> Message:
+    if step.stats:
+        return {"op": "done", "id": id_, "stats": asdict(step.stats)}
+    return {"op": "step", "id": id_, "text": step.text, "tokens": step.token_ids, "logprob": step.logprob}
+
+
+def to_step(message: Message) -> Step:
+    if message["op"] == "done":
+        return Step(stats=Stats(**message["stats"]))
+    return Step(message["text"], tuple(message["tokens"]), message["logprob"])
+
+
+def loaded(id_: int, info: ModelInfo) -> Message:
+    return {"op": "loaded", "id": id_, "info": asdict(info)}
+
+
+def model_info(message: Message) -> ModelInfo:
+    fields = message["info"]
+    return ModelInfo(**{**fields, "markers": tuple(fields["markers"])})
+
+
+def failed(id_: int, error: Exception) -> Message:
+    """An error as a message. One that codels did not raise on purpose is named by its type alone: text may leak."""
+    numbers = [error.n_prompt, error.n_limit] if isinstance(error, PromptTooLong) else []
+    text = str(error) if isinstance(error, CodelsError) else f"unexpected {type(error).__name__} in the engine"
+    return {"op": "failed", "id": id_, "error": type(error).__name__, "text": text, "numbers": numbers}
+
+
+_ERRORS = {e.__name__: e for e in (UserError, ModelError, BackendMissing, EngineDown)}
+
+
+def to_error(message: Message) -> CodelsError:
+    if message["error"] == PromptTooLong.__name__:
+        return PromptTooLong(*message["numbers"])
+    if message["error"] == MarkerMissing.__name__:
+        return ModelError(message["text"])
+    return _ERRORS.get(message["error"], CodelsError)(message["text"])

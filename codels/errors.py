@@ -1,0 +1,52 @@
+"""What can go wrong, as types. The message always names the value and the remedy.
+
+CodelsError
+├── UserError              a path, position, model id or option that does not exist or fit
+├── ModelError             a model file that cannot be used
+│   └── MarkerMissing      its vocabulary lacks a marker that its family needs
+├── PromptTooLong          more tokens than the context window holds: fit again, smaller
+├── EngineDown             the engine process is not there (loading, crashed, stopped)
+└── BackendMissing         the library behind a backend is not installed
+"""
+
+from __future__ import annotations
+
+
+class CodelsError(Exception):
+    """Base of every error that codels raises on purpose."""
+
+
+class UserError(CodelsError):
+    """Something that the user named does not exist or does not fit."""
+
+
+class ModelError(CodelsError):
+    """A model file that is missing, damaged or of the wrong kind."""
+
+
+class MarkerMissing(ModelError):
+    """The vocabulary has no single special token for a marker of the prompt."""
+
+    def __init__(self, marker: str) -> None:
+        super().__init__(
+            f"the model's vocabulary has no special token {marker!r}, which its prompt family needs; "
+            "correct the family in its card, or use the model without fill-in-the-middle"
+        )
+        self.marker = marker
+
+
+class PromptTooLong(CodelsError):
+    """The prompt has `n_prompt` tokens where at most `n_limit` fit."""
+
+    def __init__(self, n_prompt: int, n_limit: int) -> None:
+        super().__init__(f"the prompt has {n_prompt} tokens, at most {n_limit} fit this context window")
+        self.n_prompt = n_prompt
+        self.n_limit = n_limit
+
+
+class EngineDown(CodelsError):
+    """The engine cannot answer now; the message says why."""
+
+
+class BackendMissing(CodelsError):
+    """The library that a backend needs is not installed."""

@@ -1,0 +1,1 @@
+"""The edge towards editors. Nothing outside this package knows LSP."""

@@ -1,0 +1,72 @@
+"""What of pygls is done differently here: our own documents, a clean end, and no source code in logs.
+
+pygls keeps documents of its own, split at every sign that `str.splitlines` knows and rebuilt as a whole with each
+edit. The handlers below feed ours instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from lsprotocol import types as lsp
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol, default_converter
+from pygls.protocol.language_server import lsp_method
+
+from codels import __version__
+from codels.lsp.documents import Documents
+
+log = logging.getLogger(__name__)
+
+
+class Protocol(LanguageServerProtocol):
+    """Feeds the server's documents and ends the process the server's way."""
+
+    _server: Server
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_OPEN)
+    def lsp_text_document__did_open(self, params: lsp.DidOpenTextDocumentParams) -> None:
+        self._server.documents.open(params.text_document)
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(self, params: lsp.DidChangeTextDocumentParams) -> None:
+        self._server.documents.change(params)
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CLOSE)
+    def lsp_text_document__did_close(self, params: lsp.DidCloseTextDocumentParams) -> None:
+        self._server.documents.close(params.text_document.uri)
+        self._server.on_close(params.text_document.uri)
+
+    @lsp_method(lsp.EXIT)
+    def lsp_exit(self, *_args: object) -> None:  # type: ignore[override]
+        self._server.finished.set()
+
+    @property
+    def has_shut_down(self) -> bool:
+        return self._shutdown
+
+
+class Server(LanguageServer):
+    """A pygls server with our documents. `finished` is set when the process should end."""
+
+    protocol: Protocol
+
+    def __init__(self) -> None:
+        self.documents = Documents()
+        self.finished = asyncio.Event()
+        self.on_close: Callable[[str], None] = lambda _uri: None
+        super().__init__(
+            "codels", __version__, protocol_cls=Protocol, converter_factory=default_converter, max_workers=1
+        )
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """To the log, by type: messages of parsers quote what they could not parse."""
+        log.error("%s in %s", type(error).__name__, getattr(source, "__name__", source))
+
+
+def silence_pygls(level: int) -> None:
+    """pygls logs whole messages, source code included, at INFO and with errors: only DEBUG may show it."""
+    logging.getLogger("pygls").setLevel(logging.DEBUG if level <= logging.DEBUG else logging.CRITICAL)

@@ -1,0 +1,70 @@
+"""One editor's session: carets in, completions out, each request answered exactly once.
+
+What a handler needs beyond converting lives here, without LSP types where they are not needed.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from lsprotocol import types as lsp
+
+from codels.core import Answer, CancelToken, Site
+from codels.lsp.documents import Documents
+from codels.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    version: int
+    is_explicit: bool
+    cancel: CancelToken
+
+
+class Session:
+    """The requests under way, and the last reason for silence."""
+
+    def __init__(self, runtime: Runtime, documents: Documents) -> None:
+        self._runtime = runtime
+        self._documents = documents
+        self._running: dict[str, _Running] = {}
+        self.last = Answer(reason="nothing was asked for yet")
+
+    async def complete(self, uri: str, position: lsp.Position, is_explicit: bool) -> tuple[Site, Answer] | None:
+        """The answer for a caret, or None where the document is not open or has no such line.
+
+        A newer request for the document ends this one; an answer for an older version of it is dropped.
+        """
+        site = self._documents.site(uri, position)
+        if site is None:
+            self.last = Answer(reason=f"{uri} is not open, or has no line {position.line + 1}")
+            return None
+        running = self._begin(site, is_explicit)
+        try:
+            answer = await self._runtime.complete(site, is_explicit, running.cancel)
+        except BaseException:
+            running.cancel.cancel()  # the client's $/cancelRequest arrives as a CancelledError
+            raise
+        finally:
+            if self._running.get(uri) is running:
+                del self._running[uri]
+        self.last = self._checked(site, answer)
+        log.debug("line %d: %s", site.line + 1, self.last.reason or self.last.origin)
+        return site, self.last
+
+    def _begin(self, site: Site, is_explicit: bool) -> _Running:
+        former = self._running.get(site.snapshot.uri)
+        running = _Running(site.snapshot.version, is_explicit, CancelToken())
+        if former and not (former.is_explicit and former.version == running.version):
+            former.cancel.cancel()
+        self._running[site.snapshot.uri] = running
+        return running
+
+    def _checked(self, site: Site, answer: Answer) -> Answer:
+        version = self._documents.version(site.snapshot.uri)
+        if answer.completions and version != site.snapshot.version:
+            return Answer(reason="the document changed meanwhile", stages=answer.stages, stats=answer.stats)
+        return answer

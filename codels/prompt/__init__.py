@@ -1,0 +1,129 @@
+"""From a window of text to the exact prompt that a model family was trained on.
+
+A family is a row in `families.py`; `render` reads the row. Markers become special parts, user text never does:
+a file that is full of markers reaches the model as plain characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+
+from codels.core import BOS, Part, Prompt, Snippet
+from codels.prompt import heal
+from codels.prompt.budget import Window
+
+
+class Order(StrEnum):
+    """Which side of the caret the model reads first. Suffix-first keeps the KV cache while typing."""
+
+    PSM = "psm"
+    SPM = "spm"
+
+
+class Slot(Enum):
+    """Places in a template that text fills."""
+
+    PREFIX = 0
+    SUFFIX = 1
+    JOINED_SUFFIX = 2  # without the blank that SentencePiece puts before a text
+    JOINED_PREFIX = 3
+    FILES = 4
+    REPO = 5
+    PATH = 6
+    TEXT = 7
+    LANGUAGE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """Literal text of a template that is not a marker."""
+
+    text: str
+
+
+Template = tuple[str | Plain | Slot, ...]
+"""Strings are markers: each must be one special token of the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How one family of models wants its prompt. `source` says where that is written.
+
+    An order whose template is empty is not known to the family. `stop` are markers that end an answer;
+    the model's own end-of-text token always does. `opening` stands at the start of an encoder–decoder's answer.
+    """
+
+    name: str
+    source: str
+    psm: Template = ()
+    spm: Template = ()
+    repo_psm: Template = ()
+    repo_spm: Template = ()
+    file: Template = ()
+    stop: tuple[str, ...] = ()
+    bos: bool = False
+    opening: str = ""
+    is_own: bool = False
+    """Ours: never concluded from a vocabulary, since other models share its markers."""
+
+    def template(self, order: Order, is_repo: bool = False) -> Template:
+        if is_repo:
+            return self.repo_psm if order is Order.PSM else self.repo_spm
+        return self.psm if order is Order.PSM else self.spm
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """Every marker of the plain templates, each once."""
+        fields = (*self.psm, *self.spm)
+        return tuple(dict.fromkeys(field for field in fields if isinstance(field, str)))
+
+    @property
+    def bare_markers(self) -> tuple[str, ...]:
+        """The markers that identify the family in a model without a card."""
+        return () if self.is_own or self.opening else self.markers
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What some templates say about the file: its path within the repository, and names for people."""
+
+    path: str = ""
+    repo: str = ""
+    language: str = ""
+
+
+def render(family: Family, order: Order, window: Window, place: Place) -> Prompt:
+    """The prompt for `window`. With snippets the repository form is used where the family has one."""
+    is_repo = bool(window.snippets and family.template(order, is_repo=True))
+    template = family.template(order, is_repo)
+    if not template:
+        raise ValueError(f"family {family.name} has no {order} template")
+    shown, spelled_again = heal.split(window.prefix)
+    values = {
+        Slot.PREFIX: shown,
+        Slot.JOINED_PREFIX: shown,
+        Slot.SUFFIX: window.suffix,
+        Slot.JOINED_SUFFIX: window.suffix,
+        Slot.PATH: place.path,
+        Slot.REPO: place.repo,
+        Slot.LANGUAGE: place.language,
+    }
+    parts = (BOS,) * family.bos + tuple(_parts(family, template, values, window.snippets))
+    return Prompt(tuple(p for p in parts if p.special or p.text), spelled_again, family.stop)
+
+
+def _parts(
+    family: Family, template: Template, values: dict[Slot, str], snippets: tuple[Snippet, ...]
+) -> Iterator[Part]:
+    for field in template:
+        if isinstance(field, str):
+            yield Part(field, special=True)
+        elif isinstance(field, Plain):
+            yield Part(field.text, joined=True)
+        elif field is Slot.FILES:
+            for snippet in snippets:
+                yield from _parts(family, family.file, {Slot.PATH: snippet.path, Slot.TEXT: snippet.text}, ())
+        else:
+            yield Part(values[field], joined=field in (Slot.JOINED_PREFIX, Slot.JOINED_SUFFIX))

@@ -1,0 +1,1 @@
+"""Which models there are, what they need, and where their files lie."""

@@ -1,0 +1,113 @@
+"""Settings → card → file → backend → engine → completer: the one place that puts them together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from codels.backends import LoadSpec, ModelInfo
+from codels.completion import Completer, Model, Request
+from codels.core import Answer, CancelToken, Site
+from codels.engine.client import EngineClient, State, Status
+from codels.errors import CodelsError
+from codels.prompt import Family, Order
+from codels.prompt.families import FAMILIES
+from codels.registry import store
+from codels.registry.card import ModelCard
+from codels.settings import Settings
+
+_MARKERS = tuple(dict.fromkeys(m for f in FAMILIES.values() for m in (*f.markers, *f.stop)))
+
+
+class Runtime:
+    """A completer with its engine, for as long as the process lives. Belongs to one event loop.
+
+    `on_status` hears every change of the engine; `on_notice` a sentence for the user, each once per model.
+    """
+
+    def __init__(self, on_status: Callable[[Status], None], on_notice: Callable[[str], None]) -> None:
+        self._on_status = on_status
+        self._on_notice = on_notice
+        self.engine = EngineClient(self._take_status)
+        self._completer = Completer(self.engine)
+        self.settings = Settings()
+        self.card: ModelCard | None = None
+        self.model: Model | None = None
+        self.problem = ""
+
+    async def start(self, process: asyncio.subprocess.Process | None = None) -> None:
+        """Start the engine's process, or take over one; `configure` then loads a model."""
+        await self.engine.start(process)
+
+    def configure(self, settings: Settings) -> None:
+        """Take new settings; a changed model or thread count loads again, and nothing waits for that."""
+        is_same = self.card and (settings.model, settings.threads) == (self.settings.model, self.settings.threads)
+        self.settings = settings
+        if is_same:
+            return
+        self.model = None
+        try:
+            self.card = store.find(settings.model)
+            self.engine.load(load_spec(self.card, settings))
+            self.problem = ""
+        except CodelsError as error:
+            self.card = None
+            self.problem = str(error)
+            self._on_notice(self.problem)
+
+    async def complete(self, site: Site, is_explicit: bool, cancel: CancelToken) -> Answer:
+        if self.problem:
+            return Answer(reason=self.problem)
+        if self.model is None and self.engine.status.state is not State.READY:
+            languages = self.card.languages if self.card else frozenset[str]()
+            if not languages or site.snapshot.language in languages:
+                return Answer(reason=self.engine.status.message)
+        return await self._completer.complete(Request(site, self.model, self.settings, is_explicit, cancel))
+
+    def forget(self, uri: str) -> None:
+        self._completer.forget(uri)
+
+    async def stop(self) -> None:
+        await self.engine.stop()
+
+    def _take_status(self, status: Status) -> None:
+        self.model = None
+        if status.info and self.card:
+            self.model, notice = resolve(self.card, status.info)
+            if notice:
+                self._on_notice(notice)
+        self._on_status(status)
+
+
+def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
+    """Raises `ModelError` where the file is not as the card says."""
+    threads = settings.threads or max(1, (os.cpu_count() or 2) - 1)
+    return LoadSpec(card.backend, str(store.locate(card)), card.context_window, threads, _MARKERS)
+
+
+def resolve(card: ModelCard, info: ModelInfo) -> tuple[Model, str]:
+    """How the loaded model is to be prompted, and a sentence where that is less than its card promises.
+
+    The card names the family; without a card the vocabulary decides, never the file's name.
+    """
+    known = set(info.markers)
+    if card.family:
+        family, order = FAMILIES[card.family], card.order
+        missing = [m for m in family.template(order) if isinstance(m, str) and m not in known]
+        if not missing:
+            return _model(card, info, family, order), ""
+        notice = f"{card.id}: its vocabulary has no {missing[0]}, which family {family.name} needs"
+    else:
+        for family in FAMILIES.values():
+            order = Order.SPM if family.spm and not family.psm else Order.PSM
+            if family.bare_markers and known.issuperset(family.bare_markers):
+                said = f"{card.id} has no card: the fill-in-the-middle markers of family {family.name} were found"
+                return _model(card, info, family, order), f"{said} in its vocabulary and are used"
+        notice = f"{card.id} has no fill-in-the-middle tokens"
+    plain = _model(card, info, FAMILIES["plain"], Order.PSM)
+    return plain, f"{notice}; it only sees the text before the caret"
+
+
+def _model(card: ModelCard, info: ModelInfo, family: Family, order: Order) -> Model:
+    return Model(card.id, family, order, info.context_window, card.languages)

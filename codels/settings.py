@@ -1,0 +1,92 @@
+"""What the user may set, with its defaults and its checks.
+
+`parse` never raises and never stops the server: a bad value becomes its default and a sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The section `codels` of the editor's configuration."""
+
+    enable: bool = True
+    disabled_languages: tuple[str, ...] = ()
+    model: str = "codels-tiny"
+    """A model id, or the path of a GGUF file."""
+    max_tokens: int = 96
+    max_ms: int = 2000
+    """Time for one answer, in milliseconds; what is there by then is used."""
+    multiline: bool = True
+    candidates: int = 3
+    """How many suggestions an explicit request asks for."""
+    temperature: float = 0.0
+    """Of the first suggestion; further candidates are always sampled."""
+    threads: int = 0
+    """CPU threads of the model; 0 means one less than there are cores, and at least one."""
+
+
+_Check = tuple[Callable[[Any], bool], str]
+
+
+def _whole(low: int, high: int) -> _Check:
+    return (
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high,
+        f"a whole number from {low} to {high}",
+    )
+
+
+_BOOL: _Check = (lambda value: isinstance(value, bool), "true or false")
+
+_CHECKS: dict[str, _Check] = {
+    "enable": _BOOL,
+    "disabled_languages": (
+        lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+        'a list of language ids such as ["markdown"]',
+    ),
+    "model": (lambda value: isinstance(value, str) and bool(value.strip()), "a model id or the path of a GGUF file"),
+    "max_tokens": _whole(1, 2048),
+    "max_ms": _whole(50, 600_000),
+    "multiline": _BOOL,
+    "candidates": _whole(1, 8),
+    "temperature": (
+        lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 2,
+        "a number from 0 to 2",
+    ),
+    "threads": _whole(0, 256),
+}
+
+
+def parse(data: object) -> tuple[Settings, tuple[str, ...]]:
+    """Settings from JSON values (null means defaults), and one sentence for each thing that was wrong."""
+    if data is None:
+        return Settings(), ()
+    if not isinstance(data, Mapping):
+        return Settings(), (f"the section 'codels' must be an object, not {data!r:.40}; all defaults are used",)
+    values: dict[str, Any] = {}
+    problems = []
+    for key, value in data.items():
+        name = _snake(str(key))
+        if name not in _CHECKS:
+            problems.append(f"unknown setting 'codels.{key}'; known are {', '.join(sorted(_CHECKS))}")
+            continue
+        is_valid, wanted = _CHECKS[name]
+        if not is_valid(value):
+            default = getattr(Settings(), name)
+            shown = list(default) if isinstance(default, tuple) else default
+            problems.append(f"'codels.{key}' must be {wanted}, not {value!r:.40}; {shown!r} is used")
+            continue
+        values[name] = tuple(value) if isinstance(value, list) else value
+    return Settings(**values), tuple(problems)
+
+
+def _snake(key: str) -> str:
+    """`maxTokens`, the usual spelling in editors, is the same as `max_tokens`."""
+    return "".join("_" + char.lower() if char.isupper() else char for char in key)
+
+
+assert set(_CHECKS) == {field.name for field in fields(Settings)}

@@ -1,0 +1,82 @@
+"""Whether a request is worth an answer, and how much that answer may say. Never looks at the model's words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codels.core import Shape, Site
+from codels.settings import Settings
+
+MAX_CHARS_RIGHT = 3
+"""More visible characters than this right of the caret, closing ones left out, mean "in the middle of code"."""
+
+MAX_LINE = 20_000
+"""Characters of one line beyond which a file is data, not code (minified, embedded tables)."""
+
+MAX_LINES = 150_000
+"""Lines beyond which a document is data, not code."""
+
+_CLOSING = set(")]}>\"'`:;, \t")
+_OPENS_BLOCK = (":", "{", "(", "[")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`shape` is None where nothing is to be offered; `reason` then says why, for a person to read."""
+
+    shape: Shape | None
+    reason: str = ""
+
+
+def decide(site: Site, settings: Settings, languages: frozenset[str], is_explicit: bool) -> Decision:
+    """The rules in order; an explicit request passes all but the impossible ones.
+
+    `languages` are those that the model knows; empty means all.
+    """
+    reason = _impossible(site, languages)
+    if not reason and not is_explicit:
+        reason = _unwanted(site, settings)
+    if reason:
+        return Decision(None, reason)
+    return Decision(Shape.BLOCK if settings.multiline and wants_block(site) else Shape.LINE)
+
+
+def _impossible(site: Site, languages: frozenset[str]) -> str:
+    language = site.snapshot.language
+    if languages and language not in languages:
+        return f"the model knows {', '.join(sorted(languages))} only, and this document is {language or 'plain text'}"
+    if len(site.snapshot.lines) > MAX_LINES:
+        return f"the document has more than {MAX_LINES} lines"
+    if len(site.snapshot.lines[site.line]) > MAX_LINE:
+        return f"the line has more than {MAX_LINE} characters"
+    if "\0" in site.text:
+        return "the document is binary"
+    return ""
+
+
+def _unwanted(site: Site, settings: Settings) -> str:
+    if not settings.enable:
+        return "codels is switched off (codels.enable)"
+    if site.snapshot.language in settings.disabled_languages:
+        return f"codels is switched off for {site.snapshot.language} (codels.disabled_languages)"
+    n_right = sum(char not in _CLOSING for char in site.after)
+    if n_right > MAX_CHARS_RIGHT:
+        return "code stands right of the caret"
+    return ""
+
+
+def wants_block(site: Site) -> bool:
+    """After a line that opens a block, on an empty line; or right behind the colon that ends a header."""
+    if site.after.strip():
+        return False
+    if site.before.strip():
+        return site.before.rstrip().endswith((":", "{"))
+    return _line_above(site).split(" #")[0].rstrip().endswith(_OPENS_BLOCK)
+
+
+def _line_above(site: Site) -> str:
+    """The nearest line above the caret that is not blank."""
+    for number in range(site.line - 1, -1, -1):
+        if site.snapshot.lines[number].strip():
+            return site.snapshot.lines[number]
+    return ""
