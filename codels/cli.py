@@ -51,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
 
     bench = commands.add_parser("bench", help="measure a typist's session through the real server")
+    bench.add_argument("--model", default="", metavar="ID", help="a model id, or the path of a .gguf file")
+    bench.add_argument("--only", default="", choices=("startup", "typing", "sizes", "cancel"))
     bench.add_argument("--keys", type=int, default=60, metavar="N", help="keystrokes in each file (%(default)s)")
     bench.add_argument("--seed", type=int, default=0, metavar="N")
     bench.add_argument("--json", action="store_true", help="the numbers as JSON")
@@ -93,4 +95,4 @@ def _doctor(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from codels.bench import bench
 
-    return bench(options.keys, options.seed, options.json)
+    return bench(options.model, options.only, options.keys, options.seed, options.json)

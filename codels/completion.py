@@ -172,7 +172,8 @@ class Completer:
                 continue  # steps that were under way when the statement ended
             text += step.text
             logprob += step.logprob
-            if "\n" in step.text and statements.end(task.site, text, task.shape) is not None:
+            is_ended = "\n" in step.text and statements.end(task.site, text, task.shape) is not None
+            if is_ended or postprocess.stutters(text):
                 enough.cancel()
         raise EngineDown("the engine's answer broke off")
 

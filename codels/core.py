@@ -80,7 +80,8 @@ class Site:
             number -= 1
             pieces.append(self.snapshot.lines[number])
             n_left -= len(pieces[-1])
-        return "".join(reversed(pieces))[-n_chars:]
+        text = "".join(reversed(pieces))
+        return text[max(0, len(text) - n_chars) :]
 
     def suffix(self, n_chars: int) -> str:
         """Up to `n_chars` of the text after the caret."""
@@ -149,7 +150,7 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What one answer cost. `n_reused` of the `n_prompt` tokens came from the KV cache."""
+    """What one answer cost. `n_reused` of the `n_prompt` tokens came from the KV cache; tokenizing is in `prefill_ms`."""
 
     n_prompt: int = 0
     n_reused: int = 0

@@ -29,6 +29,10 @@ class Draft:
 
 Step = Callable[[Draft], str]
 
+MAX_STUTTER = 40
+N_STUTTER = 4
+"""So many times the same stretch of at most so many characters, one right after the other, is a loop."""
+
 
 def clean(draft: Draft) -> tuple[str, str]:
     """The text to offer, and why there is none where it is empty."""
@@ -105,6 +109,11 @@ def leave_out_repetition(draft: Draft) -> str:
     return "\n".join(kept)
 
 
+def leave_out_stutter(draft: Draft) -> str:
+    """It says the same words again and again."""
+    return "" if stutters(draft.text) else draft.text
+
+
 def indent_as_the_file(draft: Draft) -> str:
     """Nothing but indentation."""
     first, *rest = draft.text.split("\n")
@@ -138,11 +147,22 @@ STEPS: tuple[Step, ...] = (
     leave_out_suffix,
     leave_out_lines_below,
     leave_out_repetition,
+    leave_out_stutter,
     indent_as_the_file,
     end_neatly,
     stay_parsable,
     end_lines_as_the_file,
 )
+
+
+def stutters(text: str) -> bool:
+    """Whether `text` ends in a loop: then more of it will not help."""
+    text = text.rstrip()
+    longest = min(MAX_STUTTER, len(text) // N_STUTTER)
+    return any(
+        text.endswith(text[-n:] * N_STUTTER) and any(char.isalpha() for char in text[-n:])
+        for n in range(2, longest + 1)
+    )
 
 
 def _said(step: Step) -> str:
@@ -171,7 +191,7 @@ def _uses_tabs(site: Site) -> bool:
     if site.indent:
         return site.indent.startswith("\t")
     lines = site.snapshot.lines
-    near = [
+    near: list[int] = [
         *range(site.line - 1, max(-1, site.line - 200), -1),
         *range(site.line + 1, min(len(lines), site.line + 200)),
     ]

@@ -57,6 +57,8 @@ def _statement_end(site: Site, text: str) -> int | None:
     depth = 0
     for match in _tokens(before + text, site.snapshot.language):
         depth += _change(match)
+        if match.start() < len(before) < match.end() and "\n" in match[0]:
+            return text.find("\n")  # the caret stands in a string of several lines: one of them is enough
         if match["newline"] and depth <= 0 and match.start() >= len(before):
             return match.start() - len(before)
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from codels.core import Shape, Site
@@ -17,7 +18,8 @@ MAX_LINES = 150_000
 """Lines beyond which a document is data, not code."""
 
 _CLOSING = set(")]}>\"'`:;, \t")
-_OPENS_BLOCK = (":", "{", "(", "[")
+_PYTHON_HEADER = re.compile(r"(async|def|class|if|elif|else|for|while|with|try|except|finally|match|case)\b|[)\]]")
+"""What a line that ends in a colon begins with where it opens a block; an annotation or a slice does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,11 @@ def wants_block(site: Site) -> bool:
     """After a line that opens a block, on an empty line; or right behind the colon that ends a header."""
     if site.after.strip():
         return False
-    if site.before.strip():
-        return site.before.rstrip().endswith((":", "{"))
-    return _line_above(site).split(" #")[0].rstrip().endswith(_OPENS_BLOCK)
+    line = site.before if site.before.strip() else _line_above(site)
+    line = line.split(" #")[0].strip()
+    if line.endswith(":"):
+        return bool(_PYTHON_HEADER.match(line)) or site.snapshot.language != "python"
+    return line.endswith("{" if site.before.strip() else ("{", "(", "["))
 
 
 def _line_above(site: Site) -> str:

@@ -80,6 +80,6 @@ def load(spec: LoadSpec, on_progress: OnProgress) -> Backend:
 
 def warm(backend: str) -> None:
     """Import a backend's library ahead of a load; what is wrong with it the load will say."""
-    module = BACKENDS[backend]
-    with contextlib.suppress(ImportError):
+    module = BACKENDS.get(backend, "")
+    with contextlib.suppress(Exception):
         importlib.import_module(_LIBRARIES.get(module, module))

@@ -1,6 +1,7 @@
 """A scripted model: its file is JSON, its tokens are characters. Tests and editors' demonstrations use it.
 
-    {"answers": {"def add(a, b):\\n    ": "return a + b"}, "prefill_ms": 0, "step_ms": 0, "dies_on": ""}
+    {"answers": {"def add(a, b):\\n    ": "return a + b"}, "load_ms": 0, "prefill_ms": 0, "step_ms": 0,
+     "dies_on": "", "dies_loading": false}
 
 The answer is the one whose key ends the text before the caret (the longest wins; "" matches always); a list
 holds one answer per seed. Prompts must end with the text before the caret: suffix-first or plain families.
@@ -12,13 +13,16 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
 from codels.backends import LoadSpec, ModelInfo, OnProgress
+from codels.backends.llamatext import common_prefix
 from codels.core import BOS, CancelToken, Part, Prompt, SamplingParams, Stats, Step
 from codels.errors import MarkerMissing, ModelError, PromptTooLong
+
+_SLICE_MS = 5
+"""Between two looks at whether somebody has cancelled."""
 
 
 def load(spec: LoadSpec, on_progress: OnProgress) -> FakeModel:
@@ -26,9 +30,29 @@ def load(spec: LoadSpec, on_progress: OnProgress) -> FakeModel:
         script = json.loads(Path(spec.path).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read the script {spec.path}: {error}; it must be JSON") from error
-    time.sleep(script.get("load_ms", 0) / 1000)
-    on_progress(1.0)
+    if not _is_script(script):
+        raise ModelError(f"the script {spec.path} must be an object whose 'answers' are texts or lists of texts")
+    _pretend_to_load(script, on_progress)
     return FakeModel(spec, script)
+
+
+def _is_script(script: object) -> bool:
+    answers = script.get("answers", {}) if isinstance(script, dict) else None
+    return isinstance(answers, dict) and all(
+        isinstance(a, str) or (isinstance(a, list) and a and all(isinstance(text, str) for text in a))
+        for a in answers.values()
+    )
+
+
+def _pretend_to_load(script: dict[str, Any], on_progress: OnProgress) -> None:
+    if script.get("dies_loading"):
+        os._exit(11)
+    n_slices = script.get("load_ms", 0) // _SLICE_MS
+    for number in range(n_slices):
+        time.sleep(_SLICE_MS / 1000)
+        if not on_progress(number / n_slices):
+            raise ModelError("loading was stopped")
+    on_progress(1.0)
 
 
 class FakeModel:
@@ -51,13 +75,13 @@ class FakeModel:
         tokens = [token for part in prompt.parts for token in self.tokenize(part)]
         if len(tokens) > self.info.context_window - params.max_tokens:
             raise PromptTooLong(len(tokens), self.info.context_window - params.max_tokens)
-        n_reused = min(len(commonpath([tokens, self._cached])), len(tokens) - 1)
+        n_reused = min(common_prefix(tokens, self._cached), len(tokens) - 1)
         self._cached = tokens
         started = time.monotonic()
         cancel_wait = _Waiter(cancel)
         cancel_wait.sleep_ms(self._script.get("prefill_ms", 0))
         before = "".join(part.text for part in prompt.parts if not part.special) + prompt.heal
-        answer, why = _until_stop(self._answer(before, params.seed), params.stop)
+        answer, why = _until_stop(self._answer(before, params.seed), params.stop, prompt.stop)
         n_decoded = 0
         for char in answer:
             cancel_wait.sleep_ms(self._script.get("step_ms", 0))
@@ -81,9 +105,11 @@ class FakeModel:
         return answer if isinstance(answer, str) else answer[seed % len(answer)]
 
 
-def _until_stop(answer: str, stops: tuple[str, ...]) -> tuple[str, str]:
-    ends = [at for stop in stops if (at := answer.find(stop)) >= 0]
-    return (answer[: min(ends)], "stop") if ends else (answer, "end")
+def _until_stop(answer: str, stops: tuple[str, ...], markers: tuple[str, ...]) -> tuple[str, str]:
+    ends = [(at, "stop") for stop in stops if (at := answer.find(stop)) >= 0]
+    ends += [(at, "end") for marker in markers if (at := answer.find(marker)) >= 0]
+    at, why = min(ends, default=(len(answer), "end"))
+    return answer[:at], why
 
 
 class _Waiter:
@@ -95,4 +121,4 @@ class _Waiter:
     def sleep_ms(self, ms: float) -> None:
         until = time.monotonic() + ms / 1000
         while not self._cancel.is_cancelled and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, 0.005))
+            time.sleep(min(left, _SLICE_MS / 1000))

@@ -27,7 +27,7 @@ N_SLICE = 64
 def load(spec: LoadSpec, on_progress: OnProgress) -> LlamaCpp:
     try:
         from codels.backends import llamanative
-    except ImportError as error:
+    except (ImportError, OSError, RuntimeError) as error:  # the latter two from a shared library that does not fit
         raise BackendMissing(
             f"llama-cpp-python cannot be imported ({error}); install it with: pip install llama-cpp-python"
         ) from error
@@ -49,11 +49,11 @@ class LlamaCpp:
         return self._vocabulary.tokenize(part)
 
     def generate(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken) -> Iterator[Step]:
+        clock = _Clock(params.max_ms)
         tokens = [token for part in prompt.parts for token in self.tokenize(part)] or self._vocabulary.start
         max_prompt = self._context.n_ctx - params.max_tokens - len(prompt.heal.encode("utf-8", "replace"))
         if len(tokens) > max_prompt:
             raise PromptTooLong(len(tokens), max_prompt)
-        clock = _Clock(params.max_ms)
         self._context.arm(cancel)
         n_reused = self._reuse(tokens)
         stats = Stats(n_prompt=len(tokens), n_reused=n_reused)
@@ -113,18 +113,18 @@ class LlamaCpp:
                 if token in ends:
                     why = "end"
                     break
+                was_spelled = spelling.is_done
                 new = spelling.spell(self._vocabulary.pieces.of(token))
-                n_new += bool(new) or spelling.is_done
+                n_new += bool(new) or was_spelled
                 text = stream.feed(new)
-                yield Step(text, (token,), logprob if text else 0.0)
+                yield Step(text, (token,), logprob if new else 0.0)
                 if stream.is_stopped or n_new >= params.max_tokens:
                     why = "stop" if stream.is_stopped else "limit"
                     break
                 if not self._evaluate([token]):
                     why = "limit"
                     break
-        rest = "" if why == "cancelled" else stream.finish()
-        if rest:
+        if not cancel.is_cancelled and (rest := stream.finish()):
             yield Step(rest)
         yield Step(stats=Stats(why_stopped=why))
 

@@ -38,11 +38,20 @@ def open_model(spec: LoadSpec, n_slice: int, on_progress: OnProgress) -> Context
     llama.llama_log_set(_on_log, ctypes.c_void_p(0))
     llama.llama_backend_init()
     _errors.clear()
-    progress = llama.llama_progress_callback(lambda fraction, _data: bool(on_progress(fraction)))
+    was_stopped = False
+
+    def on_fraction(fraction: float, _data: object) -> bool:
+        nonlocal was_stopped
+        was_stopped = not on_progress(fraction)
+        return not was_stopped
+
+    progress = llama.llama_progress_callback(on_fraction)
     params = llama.llama_model_default_params()
     params.n_gpu_layers = -1 if llama.llama_supports_gpu_offload() else 0
     params.progress_callback = progress
     model = llama.llama_model_load_from_file(spec.path.encode(), params)
+    if not model and was_stopped:
+        raise ModelError(f"loading {spec.path} was stopped")
     if not model:
         reason = "; ".join(dict.fromkeys(_errors)) or "llama.cpp gave no reason"
         raise ModelError(f"{spec.path} cannot be loaded, it may be truncated: {reason}. Fetch the file again")
@@ -54,7 +63,9 @@ def _check_file(path: Path) -> None:
         with path.open("rb") as file:
             magic = file.read(4)
     except OSError as error:
-        raise ModelError(f"the model file {path} cannot be read: {error.strerror}") from error
+        raise ModelError(f"the model file {path} cannot be read: {error.strerror}; name another one") from error
+    if not magic:
+        raise ModelError(f"{path} is empty. Fetch the file again")
     if magic != b"GGUF":
         raise ModelError(f"{path} is not a GGUF file (it begins with {magic!r}); convert it, or name another one")
 
@@ -72,6 +83,7 @@ class Context:
         params.no_perf = True
         self._context = llama.llama_init_from_model(model, params)
         if not self._context:
+            llama.llama_model_free(model)
             raise ModelError(f"no memory for a context of {params.n_ctx} tokens; set a smaller context_window")
         self._memory = llama.llama_get_memory(self._context)
         self._batch = llama.llama_batch_init(n_slice, 0, 1)
@@ -106,10 +118,10 @@ class Context:
             batch.seq_id[index][0] = 0
             batch.logits[index] = index == len(tokens) - 1
         answer = llama.llama_decode(self._context, batch)
-        if answer < 0:
-            raise ModelError(f"llama.cpp failed to evaluate {len(tokens)} tokens at {position} (it answered {answer})")
         if answer:
             self.forget(position)
+        if answer < 0:
+            raise ModelError(f"llama.cpp failed to evaluate {len(tokens)} tokens at {position} (it answered {answer})")
         return bool(answer == 0)
 
     @contextmanager

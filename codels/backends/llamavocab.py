@@ -33,13 +33,15 @@ class Vocabulary:
             size = llama.llama_token_to_piece(self.handle, token, buffer, len(buffer), 0, False)
             raw.append(buffer.raw[:size] if size > 0 else b"")
         self.pieces = Pieces(raw)
+        bos = llama.llama_vocab_bos(self.handle)
+        # Where a file names none, llama.cpp answers GPT-2's number, which is a comma in byte-level vocabularies.
+        self._bos = [bos] if bos in self._controls else []
         self._has_blank_prefix = llama.llama_vocab_type(self.handle) == llama.LLAMA_VOCAB_TYPE_SPM
 
     @property
     def start(self) -> list[int]:
         """What an empty prompt begins with: decoding needs at least one token."""
-        bos = llama.llama_vocab_bos(self.handle)
-        return [bos if bos >= 0 else max(llama.llama_vocab_eos(self.handle), 0)]
+        return self._bos or [max(llama.llama_vocab_eos(self.handle), 0)]
 
     def ends(self, stop: tuple[str, ...]) -> frozenset[int]:
         """Tokens that end an answer: every control token, since none belongs into a buffer, and the markers `stop`."""
@@ -47,8 +49,7 @@ class Vocabulary:
 
     def tokenize(self, part: Part) -> list[int]:
         if part.special and not part.text:  # core.BOS
-            bos = llama.llama_vocab_bos(self.handle)
-            return [bos] if bos >= 0 else []
+            return self._bos
         if part.special:
             if part.text not in self.special:
                 raise MarkerMissing(part.text)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from codels.core import Site
 
-MAX_LINES = 200
+MAX_LINES = 80
 """Of a statement. In a longer one, the largest statement inside it around the caret that fits is parsed."""
 
 _CONTINUES = re.compile(r"(?:else|elif|except|finally)\b|[)\]}#]")
@@ -36,12 +36,12 @@ def adds_syntax_error(site: Site, text: str) -> bool:
 
 
 def _endings(site: Site, text: str) -> Iterator[str]:
-    yield text
     if text.rstrip().endswith(":"):
         last = (site.before + text).rstrip().rsplit("\n", 1)[-1]
         indent = last[: len(last) - len(last.lstrip())]
         yield text + " pass"
         yield f"{text} pass\n{indent}finally: pass"
+    yield text
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,18 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from codels import backends
 from codels.backends import Backend
-from codels.core import CancelToken
+from codels.core import CancelToken, Step
 from codels.engine import wire
 from codels.engine.scheduler import Job, Scheduler
 from codels.errors import EngineDown
 
 REPORT_EVERY_S = 0.2
+JOIN_S = 0.03
 
 _Run = Callable[[wire.Message, CancelToken], None]
 
@@ -72,13 +73,29 @@ class Host:
     def _generate(self, message: wire.Message, cancel: CancelToken) -> None:
         if self._backend is None:
             raise EngineDown("no model is loaded")
-        for step in self._backend.generate(wire.prompt(message), wire.params(message), cancel):
+        steps = self._backend.generate(wire.prompt(message), wire.params(message), cancel)
+        for step in _by_lines(steps):
             self._send(wire.step(message["id"], step))
 
     def _send(self, message: wire.Message) -> None:
         with self._lock:
             self._output.write(wire.encode(message))
             self._output.flush()
+
+
+def _by_lines(steps: Iterator[Step]) -> Iterator[Step]:
+    """Steps joined up to a line end, or for `JOIN_S`: a message for each token costs more than a small model's token."""
+    joined, since = Step(), time.monotonic()
+    for step in steps:
+        if step.stats:
+            if joined.text or joined.token_ids:
+                yield joined
+            yield step
+            return
+        joined = Step(joined.text + step.text, joined.token_ids + step.token_ids, joined.logprob + step.logprob)
+        if "\n" in step.text or time.monotonic() - since > JOIN_S:
+            yield joined
+            joined, since = Step(), time.monotonic()
 
 
 def _now_and_then(on_progress: backends.OnProgress) -> backends.OnProgress:

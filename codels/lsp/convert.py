@@ -9,6 +9,7 @@ from __future__ import annotations
 from lsprotocol import types as lsp
 
 from codels.core import Completion, Site
+from codels.lines import split_lines
 
 _CONTINUATION = bytes(range(0x80, 0xC0))
 """UTF-8 bytes that continue a character."""
@@ -55,9 +56,9 @@ def completion_list(site: Site, completions: tuple[Completion, ...], encoding: s
     range_ = lsp.Range(start=lsp.Position(site.line, units(site.text, start, encoding)), end=here)
     items = [
         lsp.CompletionItem(
-            label=(word + c.text).strip().split("\n")[0].rstrip("\r"),
+            label=split_lines((word + c.text).strip())[0].rstrip("\r\n"),
             detail="codels",
-            kind=lsp.CompletionItemKind.Snippet if "\n" in c.text else lsp.CompletionItemKind.Text,
+            kind=lsp.CompletionItemKind.Snippet if len(split_lines(c.text)) > 1 else lsp.CompletionItemKind.Text,
             filter_text=word + c.text,
             sort_text=f"~{rank:02}",
             insert_text_mode=lsp.InsertTextMode.AsIs,

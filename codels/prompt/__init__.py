@@ -6,9 +6,10 @@ a file that is full of markers reaches the model as plain characters.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
+from itertools import groupby
 
 from codels.core import BOS, Part, Prompt, Snippet
 from codels.prompt import heal
@@ -111,7 +112,7 @@ def render(family: Family, order: Order, window: Window, place: Place) -> Prompt
         Slot.LANGUAGE: place.language,
     }
     parts = (BOS,) * family.bos + tuple(_parts(family, template, values, window.snippets))
-    return Prompt(tuple(p for p in parts if p.special or p.text), spelled_again, family.stop)
+    return Prompt(tuple(_whole(parts)), spelled_again, family.stop)
 
 
 def _parts(
@@ -126,4 +127,15 @@ def _parts(
             for snippet in snippets:
                 yield from _parts(family, family.file, {Slot.PATH: snippet.path, Slot.TEXT: snippet.text}, ())
         else:
-            yield Part(values[field], joined=field in (Slot.JOINED_PREFIX, Slot.JOINED_SUFFIX))
+            yield Part(values[field], joined=field not in (Slot.PREFIX, Slot.SUFFIX))
+
+
+def _whole(parts: Iterable[Part]) -> Iterator[Part]:
+    """Neighbouring texts as one part, since models saw them tokenized as one; empty ones left out."""
+    for is_special, group in groupby(parts, key=lambda part: part.special):
+        if is_special:
+            yield from group
+            continue
+        texts = [part for part in group if part.text]
+        if texts:
+            yield replace(texts[0], text="".join(part.text for part in texts))

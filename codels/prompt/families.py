@@ -45,11 +45,9 @@ _ROWS = (
     ),
     Family(
         "starcoder",
-        "bigcode/starcoder model card; the metadata form names repository and file before the code",
+        "bigcode/starcoder model card; its metadata names one file, so there is no form for several",
         psm=_STARCODER_PSM,
         spm=_STARCODER_SPM,
-        repo_psm=("<reponame>", _REPO, _FILES, "<filename>", _PATH, _NEWLINE, *_STARCODER_PSM),
-        file=("<filename>", _PATH, _NEWLINE, _TEXT, _NEWLINE),
         stop=("<|endoftext|>",),
     ),
     Family(
@@ -172,8 +170,8 @@ _ROWS = (
     ),
     Family(
         "codegeex4",
-        "THUDM/CodeGeeX4 editor plug-ins, block mode",
-        psm=(
+        "THUDM/CodeGeeX4 editor plug-ins, block mode; suffix-first",
+        spm=(
             "<|user|>", Plain("\n###PATH:"), _PATH, Plain("\n###LANGUAGE:"), Slot.LANGUAGE, Plain("\n###MODE:BLOCK\n"),
             "<|code_suffix|>", _S, "<|code_prefix|>", _P, "<|code_middle|>", "<|assistant|>", _NEWLINE,
         ),

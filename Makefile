@@ -1,0 +1,32 @@
+# The README's commands. PYTHON is the interpreter that .venv is made with.
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done || true)
+BIN := .venv/bin
+
+.PHONY: try test lint install dev bench picture clean
+
+try: install  ## see the built-in model complete real code
+	@$(BIN)/codels try
+
+test: dev lint  ## everything that must hold: style, types, unit, contract, end to end in Neovim
+	CODELS_NVIM_INSTALL=1 $(BIN)/python -m pytest
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+install:
+	@$(or $(PYTHON),python3) .ci/install.py
+
+dev:
+	@$(or $(PYTHON),python3) .ci/install.py dev
+
+bench: install
+	$(BIN)/codels bench
+
+picture: dev  ## the README's picture, taken from a real Neovim in tmux
+	$(BIN)/python tests/e2e/picture/picture.py editors/nvim/ghost.png
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
