@@ -33,7 +33,7 @@ Metal; install the one for your machine and run the command again, for the CPU f
 
 
 def main(extras: list[str]) -> int:
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older interpreter is told by
         print(f"codels needs Python 3.11 or newer, this is {sys.version.split()[0]}: make PYTHON=python3.12 …")
         return 1
     if not PYTHON.exists() and not _make_venv():

@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(options: argparse.Namespace) -> int:
     async def run() -> int:
-        from codels.engine.client import spawn
+        from codels.engine.process import spawn
 
         engine = await spawn(warm="llama.cpp")  # its imports run beside ours
         from codels.lsp.server import serve

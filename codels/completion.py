@@ -54,10 +54,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One caret to answer. `model` is None while none is loaded; `is_explicit`: asked for by hand."""
+    """One caret to answer. `is_explicit`: asked for by hand."""
 
     site: Site
-    model: Model | None
+    model: Model
     settings: Settings
     is_explicit: bool
     cancel: CancelToken
@@ -67,11 +67,7 @@ class Request:
 class _Task:
     """A request that needs the model, with what the earlier stages found."""
 
-    site: Site
-    model: Model
-    settings: Settings
-    is_explicit: bool
-    cancel: CancelToken
+    request: Request
     shape: Shape
     snippets: tuple[Snippet, ...]
     clock: _Clock
@@ -100,89 +96,85 @@ class Completer:
 
     async def complete(self, request: Request) -> Answer:
         """What to offer, or why nothing. Never raises for a reason that a user can meet."""
-        site, model, settings, is_explicit, cancel = (
-            request.site, request.model, request.settings, request.is_explicit, request.cancel,
-        )  # fmt: skip
-        clock = _Clock()
-        decision = trigger.decide(site, settings, model.languages if model else frozenset(), is_explicit)
+        site, clock = request.site, _Clock()
+        decision = trigger.decide(site, request.settings, request.model.languages, request.is_explicit)
         clock.lap("trigger")
         if decision.shape is None:
             return clock.answer(reason=decision.reason)
-        key = (model, settings)
-        hit = None if is_explicit else self._cache.get(key, site)
+        key = (request.model, request.settings)
+        hit = None if request.is_explicit else self._cache.get(key, site)
         clock.lap("cache")
         if hit:
             return clock.answer(hit.completions, origin=hit.origin)
-        if model is None:
-            return clock.answer(reason="no model is loaded yet")
         snippets = context.gather(site, self._workspace)
         clock.lap("context")
         try:
-            answer = await self._ask(_Task(site, model, settings, is_explicit, cancel, decision.shape, snippets, clock))
+            answer = await self._ask(_Task(request, decision.shape, snippets, clock))
         except CodelsError as error:
             return clock.answer(reason=str(error))
-        if answer.completions and not cancel.is_cancelled:
+        if answer.completions and not request.cancel.is_cancelled:
             self._cache.put(key, site, answer.completions)
         return answer
 
     async def _ask(self, task: _Task) -> Answer:
         """One answer, or several different ones where they were asked for by hand."""
+        request, clock = task.request, task.clock
         completions: dict[str, Completion] = {}
         reason, stats = "", None
-        for seed in range(task.settings.candidates if task.is_explicit else 1):
+        for seed in range(request.settings.candidates if request.is_explicit else 1):
             generated = await self._generate(task, _params(task, seed))
             stats = stats or generated.stats
-            if task.cancel.is_cancelled or generated.stats.why_stopped == "cancelled":
-                return task.clock.answer(reason="overtaken by a newer key", stats=stats)
-            text, reason = postprocess.clean(Draft(generated.text, task.site, task.shape, generated.is_whole))
-            task.clock.lap("postprocess")
+            if request.cancel.is_cancelled or generated.stats.why_stopped == "cancelled":
+                return clock.answer(reason="overtaken by a newer key", stats=stats)
+            text, reason = postprocess.clean(Draft(generated.text, request.site, task.shape, generated.is_whole))
+            clock.lap("postprocess")
             if text:
                 completions.setdefault(text, Completion(text, generated.logprob))
             elif generated.stats.why_stopped == "time" and not generated.text:
-                reason = f"no word within {task.settings.max_ms} ms (codels.max_ms)"
-        return task.clock.answer(tuple(completions.values()), "" if completions else reason, "model", stats)
+                reason = f"no word within {request.settings.max_ms} ms (codels.max_ms)"
+        return clock.answer(tuple(completions.values()), "" if completions else reason, "model", stats)
 
     async def _generate(self, task: _Task, params: SamplingParams) -> _Generated:
         """One answer of the model; the window is fitted again, smaller, when the prompt turns out too long."""
-        site, model = task.site, task.model
+        site, model, clock = task.request.site, task.request.model, task.clock
         for _ in range(MAX_FITS):
             density = self._chars_per_token.get(site.snapshot.uri, CHARS_PER_TOKEN)
             window = budget.fit(site, task.snippets, int(_max_prompt(model) * density))
-            task.clock.lap("budget")
+            clock.lap("budget")
             prompt = render(model.family, model.order, window, _place(site))
-            task.clock.lap("prompt")
+            clock.lap("prompt")
             try:
                 return await self._read(task, prompt, params)
             except PromptTooLong as error:
                 self._chars_per_token[site.snapshot.uri] = density * 0.95 * error.n_limit / error.n_prompt
             finally:
-                task.clock.lap("generate")
+                clock.lap("generate")
         raise EngineDown("the text around the caret does not fit the model's context window")
 
     async def _read(self, task: _Task, prompt: Prompt, params: SamplingParams) -> _Generated:
         """The model's words until the statement or block has ended."""
-        text, logprob, enough = "", 0.0, CancelToken()
-        task.cancel.on_cancel(enough.cancel)
-        async for step in self._engine.generate(prompt, params, enough, task.is_explicit):
+        request, text, logprob, enough = task.request, "", 0.0, CancelToken()
+        request.cancel.on_cancel(enough.cancel)
+        async for step in self._engine.generate(prompt, params, enough, request.is_explicit):
             if step.stats:
-                is_ended = enough.is_cancelled and not task.cancel.is_cancelled
+                is_ended = enough.is_cancelled and not request.cancel.is_cancelled
                 why = "end" if is_ended else step.stats.why_stopped
                 return _Generated(text, logprob, why in ("end", "stop"), replace(step.stats, why_stopped=why))
             if enough.is_cancelled:
                 continue  # steps that were under way when the statement ended
             text += step.text
             logprob += step.logprob
-            is_ended = "\n" in step.text and statements.end(task.site, text, task.shape) is not None
+            is_ended = "\n" in step.text and statements.end(request.site, text, task.shape) is not None
             if is_ended or postprocess.stutters(text):
                 enough.cancel()
         raise EngineDown("the engine's answer broke off")
 
 
 def _params(task: _Task, seed: int) -> SamplingParams:
-    settings = task.settings
+    settings = task.request.settings
     wanted = settings.max_tokens if task.shape is Shape.BLOCK else min(settings.max_tokens, LINE_TOKENS)
     return SamplingParams(
-        max_tokens=min(wanted, task.model.context_window // 4),
+        max_tokens=min(wanted, task.request.model.context_window // 4),
         temperature=settings.temperature if seed == 0 else max(settings.temperature, CANDIDATE_TEMPERATURE),
         seed=seed,
         max_ms=settings.max_ms,

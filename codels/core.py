@@ -150,7 +150,7 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What one answer cost. `n_reused` of the `n_prompt` tokens came from the KV cache; tokenizing is in `prefill_ms`."""
+    """What one answer cost. `n_reused` of the `n_prompt` tokens came from the KV cache; tokenizing is prefill."""
 
     n_prompt: int = 0
     n_reused: int = 0

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from codels import statements
+from codels import indent, statements
 from codels.checks import python
 from codels.core import Shape, Site
 
@@ -28,6 +28,9 @@ class Draft:
 
 
 Step = Callable[[Draft], str]
+
+MAX_PERIOD = 4
+"""Lines that, said a second time right after the first, are a loop."""
 
 MAX_STUTTER = 40
 N_STUTTER = 4
@@ -62,51 +65,68 @@ def end_with_statement(draft: Draft) -> str:
 
 def leave_out_suffix(draft: Draft) -> str:
     """It stands right of the caret already."""
-    text, after = draft.text, draft.site.after.strip()
+    text, after = draft.text, draft.site.after.rstrip()
     if not after:
         return text
-    for n in range(min(len(after), len(text)), 0, -1):
-        if text.endswith(after[:n]) and _is_surplus(draft, after[:n]):
-            return text[: len(text) - n]
-    first, newline, _ = text.partition("\n")
-    return first if newline else text
+    for tail in (after, after.lstrip()):
+        for n in range(min(len(tail), len(text)), 0, -1):
+            if text.endswith(tail[:n]) and _is_surplus(draft, tail, n):
+                return text[: len(text) - n]
+    return text if _is_closing(after) else text.partition("\n")[0]
 
 
-def _is_surplus(draft: Draft, tail: str) -> bool:
-    """Closing brackets that the suggestion needs for what it opened itself are no repetition of the suffix."""
-    if any(char not in ")]}" for char in tail):
-        return True
-    return statements.balance(draft.text, draft.site.snapshot.language) <= -len(tail)
+def _is_surplus(draft: Draft, tail: str, n: int) -> bool:
+    """Whole words only; closing brackets that the suggestion needs for what it opened itself are no repetition."""
+    before, language = draft.site.before, draft.site.snapshot.language
+    if _is_closing(tail[:n]):
+        return statements.balance(before + draft.text, language) <= statements.balance(before, language) - n
+    first, last = len(draft.text) - n, tail[n - 1 : n + 1]
+    return not _is_word(last) and (first == 0 or not _is_word(draft.text[first - 1 : first + 1]))
+
+
+def _is_word(pair: str) -> bool:
+    """Two characters with no place for a break between them."""
+    return len(pair) == 2 and all(char.isalnum() or char == "_" for char in pair)
+
+
+def _is_closing(text: str) -> bool:
+    return all(char in ")]} " for char in text)
 
 
 def leave_out_lines_below(draft: Draft) -> str:
     """It stands below the caret already."""
     below = _lines_below(draft.site)
     lines = draft.text.split("\n")
-    if not below:
-        return draft.text
-    for number, line in enumerate(lines):
-        said = (draft.site.before if number == 0 else "") + line
-        rest = [line.strip() for line in lines[number + 1 : number + len(below)]]
-        if _is_telling(said) and said.strip() == below[0] and rest == below[1 : 1 + len(rest)]:
+    for number in range(len(lines)):
+        said = _visible([(draft.site.before if number == 0 else "") + lines[number], *lines[number + 1 :]])
+        n = min(len(said), len(below))
+        if n and lines[number].strip() and _is_same(said[:n], below[:n]):
             return "\n".join(lines[:number])
     return draft.text
 
 
+def _is_same(said: list[str], below: list[str]) -> bool:
+    """Lines such as `}` or `else:` stand in code again and again: those must be indented alike, too."""
+    if _is_telling(said[0]):
+        return [line.strip() for line in said] == [line.strip() for line in below]
+    return said == below and not any(char.isalnum() for char in said[0])
+
+
 def leave_out_repetition(draft: Draft) -> str:
-    """It repeats itself or the line above."""
-    site = draft.site
-    above = next((t for n in range(site.line - 1, -1, -1) if (t := site.snapshot.lines[n].strip())), "")
-    kept: list[str] = []
-    said: list[str] = [above]
-    for number, line in enumerate(draft.text.split("\n")):
-        whole = ((site.before if number == 0 else "") + line).strip()
-        if _is_telling(whole) and (whole == said[-1] or (len(said) > 3 and said[-3:-1] == [said[-1], whole])):
-            break
-        kept.append(line)
-        if whole:
-            said.append(whole)
-    return "\n".join(kept)
+    """It repeats itself or the lines above."""
+    site, lines = draft.site, draft.text.split("\n")
+    lines_above = site.snapshot.lines[max(0, site.line - 3 * MAX_PERIOD) : site.line]
+    above = [line.strip() for line in lines_above if line.strip()][-MAX_PERIOD:]
+    whole = [site.before + lines[0], *lines[1:]]
+    whole[-1] += site.after
+    said = [(number, line.strip()) for number, line in enumerate(whole) if line.strip()]
+    texts = above + [line for _, line in said]
+    for index, (number, _) in enumerate(said, len(above)):
+        for n in range(1, min(MAX_PERIOD, index) + 1):
+            again = texts[index : index + n]
+            if again == texts[index - n : index] and any(map(_is_telling, again)):
+                return "\n".join(lines[:number])
+    return draft.text
 
 
 def leave_out_stutter(draft: Draft) -> str:
@@ -116,15 +136,19 @@ def leave_out_stutter(draft: Draft) -> str:
 
 def indent_as_the_file(draft: Draft) -> str:
     """Nothing but indentation."""
-    first, *rest = draft.text.split("\n")
-    if not rest or not _uses_tabs(draft.site):
+    lines, sign = draft.text.split("\n"), indent.sign(draft.site)
+    n_kept = 1 if draft.site.before else 0  # the first line goes on where the caret stands
+    if not sign:
         return draft.text
-    return "\n".join([first, *(_with_tabs(line) for line in rest)])
+    return "\n".join([*lines[:n_kept], *(indent.with_sign(line, sign) for line in lines[n_kept:])])
 
 
 def end_neatly(draft: Draft) -> str:
     """White space only."""
-    return draft.text.rstrip() if not draft.site.after.strip() else draft.text.rstrip("\n")
+    *lines, last = draft.text.split("\n")
+    if not draft.site.after.strip():
+        return "\n".join(line.rstrip() for line in [*lines, last]).rstrip()
+    return "\n".join([*(line.rstrip() for line in lines), last.rstrip() if draft.site.after[0] == " " else last])
 
 
 def stay_parsable(draft: Draft) -> str:
@@ -176,32 +200,10 @@ def _is_telling(line: str) -> bool:
 
 
 def _lines_below(site: Site, n: int = 3) -> list[str]:
-    """The next lines that are not blank, stripped."""
-    found: list[str] = []
-    for number in range(site.line + 1, min(site.line + 12, len(site.snapshot.lines))):
-        if line := site.snapshot.lines[number].strip():
-            found.append(line)
-        if len(found) == n:
-            break
-    return found
+    """The next lines that are not blank."""
+    return _visible(list(site.snapshot.lines[site.line + 1 : site.line + 12]))[:n]
 
 
-def _uses_tabs(site: Site) -> bool:
-    """By the nearest indented line, the caret's first."""
-    if site.indent:
-        return site.indent.startswith("\t")
-    lines = site.snapshot.lines
-    near: list[int] = [
-        *range(site.line - 1, max(-1, site.line - 200), -1),
-        *range(site.line + 1, min(len(lines), site.line + 200)),
-    ]
-    for number in near:
-        if lines[number][:1] in ("\t", " ") and lines[number].strip():
-            return lines[number].startswith("\t")
-    return False
-
-
-def _with_tabs(line: str, width: int = 4) -> str:
-    content = line.lstrip(" \t")
-    columns = len(line[: len(line) - len(content)].expandtabs(width))
-    return "\t" * (columns // width) + " " * (columns % width) + content
+def _visible(lines: list[str]) -> list[str]:
+    """Those that are not blank, without what is blank at their ends."""
+    return [line.rstrip() for line in lines if line.strip()]

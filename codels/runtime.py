@@ -9,7 +9,7 @@ from collections.abc import Callable
 from codels.backends import LoadSpec, ModelInfo
 from codels.completion import Completer, Model, Request
 from codels.core import Answer, CancelToken, Site
-from codels.engine.client import EngineClient, State, Status
+from codels.engine.client import EngineClient, Status
 from codels.errors import CodelsError
 from codels.prompt import Family, Order
 from codels.prompt.families import FAMILIES
@@ -59,10 +59,8 @@ class Runtime:
     async def complete(self, site: Site, is_explicit: bool, cancel: CancelToken) -> Answer:
         if self.problem:
             return Answer(reason=self.problem)
-        if self.model is None and self.engine.status.state is not State.READY:
-            languages = self.card.languages if self.card else frozenset[str]()
-            if not languages or site.snapshot.language in languages:
-                return Answer(reason=self.engine.status.message)
+        if self.model is None:
+            return Answer(reason=self.engine.status.message)
         return await self._completer.complete(Request(site, self.model, self.settings, is_explicit, cancel))
 
     def forget(self, uri: str) -> None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from codels.core import Shape, Site
 
-_TOKEN = re.compile(
-    r'"""(?:\\.|[^\\])*?(?:"""|\Z)'
-    r"|'''(?:\\.|[^\\])*?(?:'''|\Z)"
-    r'|"(?:\\.|[^"\\\n])*(?:"|(?=\n)|\Z)'
-    r"|'(?:\\.|[^'\\\n])*(?:'|(?=\n)|\Z)"
-    r"|(?P<comment>\#[^\n]*|//[^\n]*)"
-    r"|(?P<open>[(\[{])|(?P<close>[)\]}])"
-    r"|\\\n|(?P<newline>\n)",
-    re.DOTALL,
-)
+_SIGNS = {
+    "#": ("python", "shellscript", "ruby", "perl", "r", "julia", "yaml", "toml", "makefile", "dockerfile"),
+    "--": ("lua", "sql", "haskell"),
+}
+_SIGN_OF = {language: sign for sign, languages in _SIGNS.items() for language in languages}
+
 _TAB = 4
+
+MAX_HEADER = 50
+"""Lines of one header: those above that the brackets closed in its last line may reach to."""
+
+MAX_LINES_ABOVE = 1000
+"""Read in search of an open string. Where the last definition stands further up, the caret counts as in code."""
+
+_TOP = re.compile(r"(?:async )?def \w+\(|class \w+[(:]")
+"""Begins a line that stands in no string, but for docstrings that quote whole definitions."""
 
 
 def end(site: Site, text: str, shape: Shape) -> int | None:
@@ -32,19 +38,42 @@ def balance(text: str, language: str) -> int:
     return sum(_change(match) for match in _tokens(text, language))
 
 
+def code(line: str, language: str) -> str:
+    """The line without its comment; what is in its strings left out."""
+    return _pattern(language).sub(lambda match: "" if match["comment"] else '""' if match["string"] else match[0], line)
+
+
+def is_in_string(site: Site) -> bool:
+    """Whether the caret's line begins inside a string of several lines."""
+    lines, least = site.snapshot.lines, max(0, site.line - MAX_LINES_ABOVE)
+    first = next((number for number in range(site.line - 1, least - 1, -1) if _TOP.match(lines[number])), least)
+    above = "".join(lines[first : site.line])
+    if '"""' not in above and "'''" not in above:
+        return False
+    above = above.replace("\r\n", "\n").replace("\r", "\n")
+    last = max((match for match in _tokens(above, site.snapshot.language)), key=lambda match: match.end(), default=None)
+    return last is not None and last["string"] is not None and last.end() == len(above)
+
+
+@cache
+def _pattern(language: str) -> re.Pattern[str]:
+    sign = re.escape(_SIGN_OF.get(language, "//"))
+    return re.compile(
+        r'(?P<string>"""(?:\\.|[^\\])*?(?:"""|\Z)'
+        r"|'''(?:\\.|[^\\])*?(?:'''|\Z)"
+        r"|`(?:\\.|[^`\\])*(?:`|\Z)"
+        r'|"(?:\\.|[^"\\\n])*(?:"|(?=\n)|\Z)'
+        r"|'(?:\\.|[^'\\\n])*(?:'|(?=\n)|\Z))"
+        rf"|(?P<comment>{sign}[^\n]*)"
+        r"|(?P<open>[(\[{])|(?P<close>[)\]}])"
+        r"|\\\n|(?P<newline>\n)",
+        re.DOTALL,
+    )
+
+
 def _tokens(text: str, language: str) -> list[re.Match[str]]:
-    """Brackets and line ends that count. `//` is division in Python, `#` is no comment elsewhere."""
-    sign = "#" if language == "python" else "//"
-    found, at = [], 0
-    while match := _TOKEN.search(text, at):
-        comment = match["comment"]
-        if comment and not comment.startswith(sign):
-            at = match.start() + 1
-            continue
-        if not comment:
-            found.append(match)
-        at = match.end()
-    return found
+    """Brackets, strings and line ends that count."""
+    return [match for match in _pattern(language).finditer(text) if not match["comment"]]
 
 
 def _change(match: re.Match[str]) -> int:
@@ -53,12 +82,16 @@ def _change(match: re.Match[str]) -> int:
 
 def _statement_end(site: Site, text: str) -> int | None:
     """At the first line end outside brackets; those that the caret's line opened before the caret count too."""
-    before = site.before
+    before, line_end = site.before, text.find("\n")
+    if line_end < 0:
+        return None
+    if is_in_string(site):
+        return line_end
     depth = 0
     for match in _tokens(before + text, site.snapshot.language):
         depth += _change(match)
         if match.start() < len(before) < match.end() and "\n" in match[0]:
-            return text.find("\n")  # the caret stands in a string of several lines: one of them is enough
+            return line_end  # the caret stands in a string of several lines: one of them is enough
         if match["newline"] and depth <= 0 and match.start() >= len(before):
             return match.start() - len(before)
     return None
@@ -68,38 +101,52 @@ def _block_end(site: Site, text: str) -> int | None:
     """Before the first line that is indented less than the block, or after two blank lines."""
     least = _least_indent(site)
     free_lines = _free_lines(site, text)
-    n_blank, at = 0, 0
-    for number, line in enumerate(text.split("\n")):
-        is_whole = at + len(line) < len(text)
-        if number and line.strip() and number in free_lines and _width(line) < least:
-            is_closer = line.lstrip()[0] in ")]}"
-            return min(at + len(line), len(text)) if is_closer and is_whole else None if is_closer else at - 1
+    n_blank, at, lines = 0, 0, text.split("\n")
+    for number, line in enumerate(lines):
+        is_followed = number + 1 < len(lines)
         n_blank = 0 if line.strip() else n_blank + 1
-        if number and n_blank == 2 and is_whole:
+        if number and line.strip() and number in free_lines and _width(line) < least:
+            if line.lstrip()[0] not in ")]}":
+                return at - 1
+            if is_followed and line.rstrip()[-1] not in "([{":  # as in `} else {`
+                return at + len(line)
+        if number and n_blank == 2 and is_followed:
             return at - 1
         at += len(line) + 1
     return None
 
 
 def _free_lines(site: Site, text: str) -> set[int]:
-    """The numbers of the lines of `text` that do not begin inside a bracket or a string."""
-    before = site.before
-    return {0} | {
-        text.count("\n", 0, match.end() - len(before))
-        for match in _tokens(before + text, site.snapshot.language)
-        if match["newline"] and match.start() >= len(before)
-    }
+    """The numbers of the lines of `text` that do not begin inside a string or a bracket that it opened itself."""
+    n_before, depth, found = len(site.before), 0, set[int]()
+    for match in _tokens(site.before + text, site.snapshot.language):
+        if match.start() >= n_before:
+            depth = depth + _change(match)
+            if match["newline"] and depth <= 0:
+                found.add(text.count("\n", 0, match.end() - n_before))
+    return found
 
 
 def _least_indent(site: Site) -> int:
     """The indentation of the block at the caret: deeper than its header, or that of the caret."""
     if site.before.strip():
-        return _width(site.indent) + 1
+        return _header_width(site, site.line, site.before) + 1
     for number in range(site.line - 1, -1, -1):
         line = site.snapshot.lines[number]
         if line.strip():
-            return max(_width(site.indent), _width(line) + 1)
+            return max(_width(site.indent), _header_width(site, number, line) + 1)
     return _width(site.indent)
+
+
+def _header_width(site: Site, number: int, line: str) -> int:
+    """The indentation of the statement that ends with `line`: further up where that closes what others opened."""
+    depth = balance(line, site.snapshot.language)
+    for above in range(number - 1, max(-1, number - MAX_HEADER), -1):
+        if depth >= 0:
+            break
+        line = site.snapshot.lines[above]
+        depth += balance(line, site.snapshot.language)
+    return _width(line)
 
 
 def _width(line: str) -> int:

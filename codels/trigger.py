@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from codels import statements
 from codels.core import Shape, Site
 from codels.settings import Settings
 
@@ -71,10 +72,11 @@ def wants_block(site: Site) -> bool:
     """After a line that opens a block, on an empty line; or right behind the colon that ends a header."""
     if site.after.strip():
         return False
-    line = site.before if site.before.strip() else _line_above(site)
-    line = line.split(" #")[0].strip()
+    language = site.snapshot.language
+    line = statements.code(site.before if site.before.strip() else _line_above(site), language).strip()
     if line.endswith(":"):
-        return bool(_PYTHON_HEADER.match(line)) or site.snapshot.language != "python"
+        is_header = bool(_PYTHON_HEADER.match(line)) or language != "python"
+        return is_header and statements.balance(line, language) <= 0 and not statements.is_in_string(site)
     return line.endswith("{" if site.before.strip() else ("{", "(", "["))
 
 

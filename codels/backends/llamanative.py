@@ -49,6 +49,9 @@ def open_model(spec: LoadSpec, n_slice: int, on_progress: OnProgress) -> Context
     params = llama.llama_model_default_params()
     params.n_gpu_layers = -1 if llama.llama_supports_gpu_offload() else 0
     params.progress_callback = progress
+    # The AMX kernels die of an invalid tile configuration on some machines (ggml-org/llama.cpp issue 20824); they
+    # are one of the "extra buffer types", which are left out where the library would use them.
+    params.use_extra_bufts = b"AMX_INT8 = 1" not in llama.llama_print_system_info()
     model = llama.llama_model_load_from_file(spec.path.encode(), params)
     if not model and was_stopped:
         raise ModelError(f"loading {spec.path} was stopped")

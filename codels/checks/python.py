@@ -1,6 +1,6 @@
 """Whether a suggestion adds a syntax error to the Python statement around the caret.
 
-The statement is parsed, not the file.
+The statement is parsed, not the file. What was broken before is left alone.
 """
 
 from __future__ import annotations
@@ -8,75 +8,84 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
+from codels import statements
 from codels.core import Site
 
-MAX_LINES = 80
+MAX_LINES = 100
 """Of a statement. In a longer one, the largest statement inside it around the caret that fits is parsed."""
 
-_CONTINUES = re.compile(r"(?:else|elif|except|finally)\b|[)\]}#]")
+_CONTINUES = re.compile(r"(?:else|elif|except|finally)\b|[)\]}#]|\"\"\"|\'\'\'")
 """Lines that go on with the statement above although they stand at its indentation."""
+
+_COMPOUND = re.compile(r"(?:async|def|class|if|for|while|with|try|match)\b|@")
+"""Of the indented lines only these surely begin a statement: the others may stand in brackets."""
 
 
 def adds_syntax_error(site: Site, text: str) -> bool:
     """True where the statement parses without `text` and no longer with it.
 
-    A suggestion that ends in a block's header is no error for want of a body: the user is about to write that.
+    A block that is still to be written is no error, before or after: not the body of a header, not the function
+    below a decorator, not the end of a `try`.
     """
-    first_failure = None
-    for statement in _statements(site):
-        if any(_parses(statement.around(ending)) for ending in _endings(site, text)):
-            return False
-        if first_failure is None and _parses(statement.around("")):
-            return True
-        first_failure = statement
-    return False
+    around = _largest_statement(site)
+    if around is None or _is_fine(site, text, around):
+        return False
+    return _is_fine(site, "", around) and not statements.is_in_string(site)
+
+
+def _is_fine(site: Site, text: str, around: Callable[[str], str]) -> bool:
+    return any(_parses(around(text + ending)) for ending in _endings(site, text))
 
 
 def _endings(site: Site, text: str) -> Iterator[str]:
-    if text.rstrip().endswith(":"):
-        last = (site.before + text).rstrip().rsplit("\n", 1)[-1]
-        indent = last[: len(last) - len(last.lstrip())]
-        yield text + " pass"
-        yield f"{text} pass\n{indent}finally: pass"
-    yield text
+    """What the user may be about to write next."""
+    yield ""
+    last = (site.before + text).rstrip().rsplit("\n", 1)[-1]
+    indent = last[: len(last) - len(last.lstrip())]
+    is_header = statements.code(last, "python").rstrip().endswith(":")
+    if is_header:
+        yield f"\n{indent} pass"
+        yield f"\n{indent} pass\n{indent}finally: pass"
+        yield f"\n{indent} case _: pass"
+    if last.lstrip().startswith("@"):
+        yield f"\n{indent}def _(): pass"
+    if site.before.lstrip().startswith("try") and not is_header:
+        yield f"\n{site.indent}finally: pass"
+    if not text and not site.before.strip():
+        yield from ("pass", "def _(): pass")
 
 
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    before: str
-    after: str
-
-    def around(self, text: str) -> str:
-        return self.before + text.replace("\r\n", "\n").replace("\r", "\n") + self.after
-
-
-def _statements(site: Site) -> Iterator[_Statement]:
-    """The statements around the caret, the outermost that fits first."""
+def _largest_statement(site: Site) -> Callable[[str], str] | None:
+    """The outermost statement around the caret that is short enough, as a function of the text at the caret."""
     lines = site.snapshot.lines
-    for first, indent in reversed(list(_headers(site))):
+    for first, indent in reversed(list(_headers(site)) or [(site.line, site.indent)]):
         last = _end(lines, max(first, site.line), indent)
-        if last - first < MAX_LINES:
-            above = [line.removeprefix(indent) for line in lines[first : site.line]]
-            below = [line.removeprefix(indent) for line in lines[site.line + 1 : last]]
-            caret_line = lines[site.line]
-            start = len(indent) if site.line == first or caret_line.startswith(indent) else 0
-            before = "".join(above) + caret_line[start : site.column]
-            yield _Statement(_unix(before), _unix(caret_line[site.column :] + "".join(below)))
+        is_sure = not indent or first == site.line or _COMPOUND.match(lines[first].lstrip())
+        if is_sure and last - first < MAX_LINES:
+            whole = [line.removeprefix(indent) for line in lines[first:last]]
+            caret_line, at = lines[site.line], site.line - first
+            start = len(indent) if at == 0 or caret_line.startswith(indent) else 0
+            before = _unix("".join(whole[:at]) + caret_line[start : site.column])
+            after = _unix(caret_line[max(start, site.column) :] + "".join(whole[at + 1 :]))
+            return lambda text: before + text + after
+    return None
 
 
 def _headers(site: Site) -> Iterator[tuple[int, str]]:
     """The first lines of the statements around the caret with their indentation, innermost first."""
     lines = site.snapshot.lines
-    width = len(site.indent) + 1 if site.before.strip() else len(site.indent)
+    width, quote = len(site.indent) + 1, ""
     for number in range(site.line, max(-1, site.line - MAX_LINES), -1):
-        line = site.text if number == site.line else lines[number]
-        content = line.lstrip(" \t")
-        indent = line[: len(line) - len(content)]
-        is_start = content.strip() and not _CONTINUES.match(content)
-        if is_start and len(indent) < width:
+        line = site.text if number == site.line else lines[number].removeprefix("\ufeff")
+        content = line.lstrip(" \t\f")
+        if quote and line.count(quote) % 2 == 0:
+            continue  # in a string of several lines
+        is_end = not quote and content[:3] in ('"""', "'''") and line.count(content[:3]) % 2 == 1
+        quote = content[:3] if is_end else ""
+        indent = line[: len(line) - len(content)].replace("\f", "")
+        if content.strip() and len(indent) < width and not _CONTINUES.match(content):
             width = len(indent)
             yield number, indent
         if width == 0:

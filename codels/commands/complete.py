@@ -9,11 +9,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from codels.commands.run import ask, site_of, with_runtime
-from codels.core import Answer, Site
+from codels.core import Answer, Site, Snapshot
+from codels.lines import split_lines
 from codels.settings import Settings
 
 LINES_SHOWN = 6
 """Above and below the caret."""
+
+HOLE_IN = Path(__file__).parent.parent / "lsp" / "documents.py"
+HOLE = "        document = sel‸f._open.get(uri)"
+"""What `codels try` takes out of that file: real code, which no model of ours was trained on."""
 
 
 def complete(place: str, model: str, is_verbose: bool, is_json: bool) -> int:
@@ -34,9 +39,8 @@ def complete(place: str, model: str, is_verbose: bool, is_json: bool) -> int:
 
 def try_out() -> int:
     """Complete a hole in one of codels' own files, and show it as an editor would."""
-    path = Path(__file__).parent.parent / "registry" / "store.py"
-    site = _hole(path, "with locate(model).open(", "as stream:")
-    print(f"A hole in {path.name}, filled by the model on this machine:\n")
+    site = _hole()
+    print(f"A hole in {HOLE_IN.name}, filled by the model on this machine:\n")
     answer = with_runtime(_settings("", n_candidates=1), lambda runtime: ask(runtime, site))
     text = answer.completions[0].text if answer.completions else ""
     print(_with_ghost(site, text))
@@ -46,17 +50,14 @@ def try_out() -> int:
     return 0 if text else 1
 
 
-def _hole(path: Path, start: str, until: str) -> Site:
-    """The file without the text between `start` and the end of `until`, and the caret in the gap."""
-    text = path.read_text("utf-8")
-    at = text.index(start) + len(start)
-    gap = text[at : text.index(until, at) + len(until)]
-    line = text.count("\n", 0, at) + 1
-    column = at - text.rfind("\n", 0, at)
-    site = site_of(f"{path}:{line}:{column}")
-    lines = list(site.snapshot.lines)
-    lines[site.line] = lines[site.line].replace(gap, "", 1)
-    return replace(site, snapshot=replace(site.snapshot, lines=tuple(lines)))
+def _hole() -> Site:
+    """The file with the end of a line taken out, and the caret where that was."""
+    kept, gap = HOLE.split("‸")
+    text = HOLE_IN.read_text("utf-8")
+    at = text.index(kept + gap) + len(kept)
+    line, column = text.count("\n", 0, at), at - text.rfind("\n", 0, at) - 1
+    snapshot = Snapshot(HOLE_IN.as_uri(), "python", 0, tuple(split_lines(text[:at] + text[at + len(gap) :])))
+    return Site(snapshot, line, column)
 
 
 def _settings(model: str, n_candidates: int) -> Settings:

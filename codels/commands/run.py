@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from codels.core import Answer, CancelToken, Site, Snapshot
-from codels.engine.client import spawn
+from codels.engine.process import spawn
 from codels.errors import UserError
 from codels.lines import split_lines
 from codels.registry import store

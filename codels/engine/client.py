@@ -8,29 +8,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import logging
-import os
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-import codels
 from codels.backends import LoadSpec, ModelInfo
 from codels.core import CancelToken, Prompt, SamplingParams, Step
-from codels.engine import wire
+from codels.engine import process, wire
 from codels.errors import CodelsError, EngineDown
-
-log = logging.getLogger(__name__)
 
 FIRST_DELAY_S = 0.25
 MAX_DELAY_S = 30.0
 """Between restarts: doubled each time, and back to the first when the engine lived for longer than the longest."""
-
-GRACE_S = 1.0
-"""How long a stopping engine may take before it is killed."""
 
 
 class State(StrEnum):
@@ -70,23 +61,30 @@ class EngineClient:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    async def start(self, process: asyncio.subprocess.Process | None = None) -> None:
-        """Start the process, or take over one that `spawn` has started."""
-        self._process = process or await spawn()
+    @property
+    def _name(self) -> str:
+        return Path(self._spec.path).name if self._spec else "the model"
+
+    async def start(self, started: asyncio.subprocess.Process | None = None) -> None:
+        """Start the process, or take over one that `process.spawn` has started."""
+        self._process = started or await process.spawn()
         self._life = asyncio.create_task(self._live())
 
     def load(self, spec: LoadSpec) -> None:
-        """Load a model in place of the former one. `status` follows; nothing waits."""
+        """Load a model in place of the former one, also while that still loads. `status` follows; nothing waits."""
         self._spec = spec
-        self._set(Status(State.LOADING, f"loading {Path(spec.path).name}"))
+        self._send({"op": "cancel", "id": self._load_id})
+        self._set(Status(State.LOADING, f"loading {self._name}"))
         self._load_id = next(self._ids)
         self._send(wire.load(self._load_id, spec))
 
     async def ready(self) -> ModelInfo:
-        """Wait until the model is loaded. Raises `CodelsError` with the reason where it cannot be."""
+        """Wait until the model is loaded. Raises `EngineDown` with the reason where it cannot be."""
         while self.status.info is None:
             if self.status.state is State.FAILED:
                 raise EngineDown(self.status.message)
+            if self.status.state is State.DOWN:
+                raise EngineDown(f"{self.status.message}: is there enough memory for {self._name}, and is it intact?")
             self._changed.clear()
             await self._changed.wait()
         return self.status.info
@@ -125,17 +123,13 @@ class EngineClient:
                 self._send(stop)
 
     async def stop(self) -> None:
-        """End the process, at the latest after `GRACE_S`."""
+        """End the process. Whoever still waits for an answer hears that."""
         if self._life:
             self._life.cancel()
-        if self._process is None or self._process.returncode is not None:
-            return
-        if self._process.stdin:
-            self._process.stdin.close()
-        try:
-            await asyncio.wait_for(self._process.wait(), GRACE_S)
-        except TimeoutError:
-            self._process.kill()
+        self.status = Status(State.DOWN, "the engine was stopped")
+        self._drop_waiting()
+        if self._process:
+            await process.end(self._process)
 
     async def _live(self) -> None:
         """Read until the process dies; start it again, later each time; load the same model."""
@@ -143,24 +137,25 @@ class EngineClient:
         while True:
             assert self._process is not None
             born = time.monotonic()
-            await self._read(self._process)
-            code = await self._process.wait()
+            cause = await process.read(self._process, self._take)
             if time.monotonic() - born > MAX_DELAY_S:
                 delay_s = FIRST_DELAY_S
-            self._bury(f"the engine died ({_cause(code)}) and is being restarted")
-            await asyncio.sleep(delay_s)
-            delay_s = min(delay_s * 2, MAX_DELAY_S)
-            self._process = await spawn()
+            self._bury(f"the engine died ({cause})")
+            delay_s = await self._restart(delay_s)
             if self._spec:
                 self.load(self._spec)
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        while line := await process.stdout.readline():
+    async def _restart(self, delay_s: float) -> float:
+        """A new process after `delay_s`, or later where none can be started. Returns the next delay."""
+        while True:
+            await asyncio.sleep(delay_s)
+            delay_s = min(delay_s * 2, MAX_DELAY_S)
             try:
-                self._take(wire.decode(line))
-            except (ValueError, KeyError, TypeError):
-                log.warning("the engine sent a message of %d bytes that cannot be read", len(line))
+                self._process = await process.spawn()
+            except OSError as error:
+                self._bury(f"the engine cannot be started ({error.strerror})")
+            else:
+                return delay_s
 
     def _take(self, message: wire.Message) -> None:
         if message["id"] in self._waiting:
@@ -177,6 +172,9 @@ class EngineClient:
 
     def _bury(self, message: str) -> None:
         self._set(Status(State.DOWN, message))
+        self._drop_waiting()
+
+    def _drop_waiting(self) -> None:
         for messages in self._waiting.values():
             messages.put_nowait(None)
 
@@ -189,23 +187,3 @@ class EngineClient:
         self.status = status
         self._changed.set()
         self._on_status(status)
-
-
-async def spawn(warm: str = "") -> asyncio.subprocess.Process:
-    """Start an engine process, which imports the library of the backend `warm` while its caller goes on."""
-    # -P: a json.py in the user's folder must not stand in for the standard library's.
-    package = str(Path(codels.__file__).parent.parent)
-    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-P", "-m", "codels.engine.host", *([warm] if warm else [])),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=wire.MAX_LINE_BYTES,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"},
-        start_new_session=True,  # Ctrl-C in a terminal is for the editor's side, which then ends the engine
-    )
-
-
-def _cause(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"

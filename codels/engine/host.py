@@ -84,7 +84,7 @@ class Host:
 
 
 def _by_lines(steps: Iterator[Step]) -> Iterator[Step]:
-    """Steps joined up to a line end, or for `JOIN_S`: a message for each token costs more than a small model's token."""
+    """Steps joined up to a line end or for `JOIN_S`: a small model writes tokens faster than messages travel."""
     joined, since = Step(), time.monotonic()
     for step in steps:
         if step.stats:

@@ -68,7 +68,7 @@ class CodelsServer(Server):
         if status.state is State.FAILED:
             self.tell(status.message)
         if status.state is State.DOWN and not self._is_down_told:
-            self.tell(status.message)
+            self.tell(f"{status.message}; it is being restarted")
         if status.state in (State.DOWN, State.READY):
             self._is_down_told = status.state is State.DOWN
 

@@ -1,14 +1,16 @@
 """From a window of text to the exact prompt that a model family was trained on.
 
 A family is a row in `families.py`; `render` reads the row. Markers become special parts, user text never does:
-a file that is full of markers reaches the model as plain characters.
+a file that is full of markers reaches the model as plain characters, cut where a tokenizer could find a marker.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
+from functools import cache
 from itertools import groupby
 
 from codels.core import BOS, Part, Prompt, Snippet
@@ -77,8 +79,13 @@ class Family:
     @property
     def markers(self) -> tuple[str, ...]:
         """Every marker of the plain templates, each once."""
-        fields = (*self.psm, *self.spm)
-        return tuple(dict.fromkeys(field for field in fields if isinstance(field, str)))
+        return _strings((*self.psm, *self.spm))
+
+    @property
+    def all_markers(self) -> tuple[str, ...]:
+        """Those that end an answer, stand between files or open an answer, too."""
+        fields = (*self.psm, *self.spm, *self.repo_psm, *self.repo_spm, *self.file, *self.stop, self.opening)
+        return tuple(marker for marker in _strings(fields) if marker)
 
     @property
     def bare_markers(self) -> tuple[str, ...]:
@@ -112,7 +119,8 @@ def render(family: Family, order: Order, window: Window, place: Place) -> Prompt
         Slot.LANGUAGE: place.language,
     }
     parts = (BOS,) * family.bos + tuple(_parts(family, template, values, window.snippets))
-    return Prompt(tuple(_whole(parts)), spelled_again, family.stop)
+    harmless = (piece for part in _whole(parts) for piece in _harmless(part, _seams(family)))
+    return Prompt(tuple(harmless), spelled_again, family.stop)
 
 
 def _parts(
@@ -139,3 +147,27 @@ def _whole(parts: Iterable[Part]) -> Iterator[Part]:
         texts = [part for part in group if part.text]
         if texts:
             yield replace(texts[0], text="".join(part.text for part in texts))
+
+
+def _harmless(part: Part, seams: re.Pattern[str]) -> Iterator[Part]:
+    """A text in pieces, none of which holds a whole marker.
+
+    llama.cpp finds a vocabulary's user-defined tokens in any text, DeepSeek-Coder's <|EOT|> for one.
+    """
+    if part.special:
+        yield part
+        return
+    first, *rest = seams.split(part.text)
+    yield replace(part, text=first)
+    yield from (Part(text, joined=True) for text in rest)
+
+
+@cache
+def _seams(family: Family) -> re.Pattern[str]:
+    """Matches behind the first character of each marker, where the rest of the marker follows."""
+    places = (f"(?<={re.escape(marker[0])})(?={re.escape(marker[1:])})" for marker in family.all_markers)
+    return re.compile("|".join(places) or "(?!)")
+
+
+def _strings(fields: Iterable[object]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(field for field in fields if isinstance(field, str)))

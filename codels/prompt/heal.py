@@ -13,7 +13,7 @@ MAX_HEAL = 64
 """Characters. A longer pre-token (a hash, an embedded image) is data: spelling it again would cost, not help."""
 
 _PRE_TOKEN = re.compile(
-    r"'(?:[sdmt]|ll|ve|re)"  # English endings, as in the tokenizers
+    r"'(?i:[sdmt]|ll|ve|re)"  # English endings, as in the tokenizers
     r"|(?:[^\r\n\w]|_)?[^\W\d_]+"  # a word, with the one sign or blank before it
     r"|\d"
     r"| ?(?:[^\s\w]|_)+[\r\n]*"  # signs, with the blank before and the line ends after them

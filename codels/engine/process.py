@@ -1,0 +1,62 @@
+"""Starting the engine's process, and reading what it says until it is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import codels
+from codels.engine import wire
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 1.0
+"""How long a stopping engine may take before it is killed."""
+
+
+async def spawn(warm: str = "") -> asyncio.subprocess.Process:
+    """Start an engine process, which imports the library of the backend `warm` while its caller goes on."""
+    # -P: a json.py in the user's folder must not stand in for the standard library's.
+    package = str(Path(codels.__file__).parent.parent)
+    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-P", "-m", "codels.engine.host", *([warm] if warm else [])),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=wire.MAX_LINE_BYTES,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"},
+        start_new_session=True,  # Ctrl-C in a terminal is for the editor's side, which then ends the engine
+    )
+
+
+async def read(process: asyncio.subprocess.Process, take: Callable[[wire.Message], None]) -> str:
+    """Hand on every message until the process dies; returns what it died of."""
+    assert process.stdout is not None
+    while True:
+        try:
+            line = await process.stdout.readline()
+            if not line:
+                break
+            take(wire.decode(line))
+        except (ValueError, KeyError, TypeError) as error:
+            log.warning("the engine sent a message that cannot be read (%s)", type(error).__name__)
+    code = await process.wait()
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """End the process, at the latest after `GRACE_S`: the end of its input tells it to."""
+    if process.returncode is not None:
+        return
+    if process.stdin:
+        process.stdin.close()
+    try:
+        await asyncio.wait_for(process.wait(), GRACE_S)
+    except TimeoutError:
+        process.kill()
+        await process.wait()

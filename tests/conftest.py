@@ -1,0 +1,18 @@
+"""Where the tests find what is not in the repository."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of large test data beside the repository, or the one that CODELS_SHARED names."""
+    default = Path(__file__).parents[2] / "shared"
+    path = Path(os.environ.get("CODELS_SHARED", default))
+    if not path.is_dir():
+        pytest.skip(f"{path} does not exist; CODELS_SHARED can name another folder with the test data")
+    return path

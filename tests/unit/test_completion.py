@@ -1,0 +1,143 @@
+"""The way of a keystroke, with an engine that says what a row scripts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from codels.completion import Completer, Model, Request
+from codels.core import Answer, CancelToken, Prompt, SamplingParams, Site, Stats, Step
+from codels.errors import EngineDown, PromptTooLong
+from codels.prompt import Order
+from codels.prompt.families import FAMILIES
+from codels.settings import Settings
+from tests.helpers import site
+
+MODEL = Model("m", FAMILIES["codels"], Order.SPM, 512, frozenset({"python"}))
+
+
+@dataclass
+class ScriptedEngine:
+    """Says `words`, one step each; a word that is an error is raised."""
+
+    words: list[str | Exception]
+    why: str = "end"
+    prompts: list[Prompt] = field(default_factory=list)
+    params: list[SamplingParams] = field(default_factory=list)
+    n_limit: int = 10_000
+
+    async def generate(
+        self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, is_explicit: bool
+    ) -> AsyncIterator[Step]:
+        self.prompts.append(prompt)
+        self.params.append(params)
+        n_prompt = sum(len(part.text) for part in prompt.parts)
+        if n_prompt > self.n_limit:
+            raise PromptTooLong(n_prompt, self.n_limit)
+        for word in self.words:
+            if isinstance(word, Exception):
+                raise word
+            if cancel.is_cancelled:
+                break
+            await asyncio.sleep(0)
+            yield Step(word, (1,), -0.5)
+        why = "cancelled" if cancel.is_cancelled else self.why
+        yield Step(stats=Stats(n_prompt=n_prompt, why_stopped=why))
+
+
+def complete(
+    completer: Completer, at: Site, is_explicit: bool = False, cancel: CancelToken | None = None, **settings: object
+) -> Answer:
+    chosen = Settings(**settings)  # type: ignore[arg-type]
+    return asyncio.run(completer.complete(Request(at, MODEL, chosen, is_explicit, cancel or CancelToken())))
+
+
+def ask(engine: ScriptedEngine, text: str, is_explicit: bool = False, **settings: object) -> Answer:
+    return complete(Completer(engine), site(text), is_explicit, **settings)
+
+
+def texts(answer: Answer) -> list[str]:
+    return [completion.text for completion in answer.completions]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "expected"),
+    [
+        ("x = ‸\n", ["foo", "(1)", "\n", "y = 2"], ["foo(1)"]),
+        ("def f():‸\n", ["\n    a", "\n    b", "\nc = 1", "\nd"], ["\n    a\n    b"]),
+        ("print(‸)\n", ["x", ")"], ["x"]),
+        ("x = ‸\n", ["foo(", "\n    1,\n", ")\n", "more"], ["foo(\n    1,\n)"]),
+        ("x = ‸\n", [], []),
+    ],
+)
+def test_an_answer_ends_with_its_statement(text: str, words: list[str | Exception], expected: list[str]) -> None:
+    assert texts(ask(ScriptedEngine(words), text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "reason"),
+    [
+        ("x = ‸\n", [], "the model has nothing to add"),
+        ("x = ‸\n", [EngineDown("the engine died")], "the engine died"),
+        ("x = ‸1 + 2 + y\n", ["a"], "code stands right of the caret"),
+        ("x = ‸\n", ["a, " * 40], "filtered: it says the same words again and again"),
+    ],
+)
+def test_silence_has_a_reason(text: str, words: list[str | Exception], reason: str) -> None:
+    answer = ask(ScriptedEngine(words), text)
+    assert not answer.completions
+    assert answer.reason == reason
+
+
+def test_generation_is_stopped_where_the_statement_ends() -> None:
+    answer = ask(ScriptedEngine(["a\n", *["b\n"] * 1000]), "x = ‸\n")
+    assert texts(answer) == ["a"]
+    assert answer.stats
+    assert answer.stats.why_stopped == "end"
+
+
+def test_a_cancelled_answer_is_neither_given_nor_cached() -> None:
+    engine, cancel = ScriptedEngine(["foo"]), CancelToken()
+    completer = Completer(engine)
+    cancel.cancel()
+    answer = complete(completer, site("x = ‸\n"), cancel=cancel)
+    assert (texts(answer), answer.reason) == ([], "overtaken by a newer key")
+    assert texts(complete(completer, site("x = ‸\n"))) == ["foo"]
+    assert len(engine.prompts) == 2
+
+
+def test_what_was_answered_is_not_asked_again() -> None:
+    engine = ScriptedEngine(["foo(1)"])
+    completer = Completer(engine)
+    origins = [
+        complete(completer, site(text)).origin for text in ("x = ‸\n", "x = ‸\n", "x = fo‸\n", "x = fa‸\n")
+    ]
+    assert origins == ["model", "cache", "typed-through", "model"]
+    assert len(engine.prompts) == 2
+
+
+def test_asking_by_hand_gives_several_different_candidates() -> None:
+    engine = ScriptedEngine(["foo"])
+    answer = complete(Completer(engine), site("x = ‸1 + 2 + y\n"), is_explicit=True, candidates=4)
+    assert texts(answer) == ["foo"]  # four times the same is one
+    assert [params.seed for params in engine.params] == [0, 1, 2, 3]
+    assert [params.temperature > 0 for params in engine.params] == [False, True, True, True]
+
+
+def test_a_prompt_that_is_too_long_is_fitted_again() -> None:
+    engine = ScriptedEngine(["foo"], n_limit=300)
+    completer = Completer(engine)
+    text = "a = 1\n" * 500 + "x = ‸\n" + "b = 2\n" * 500
+    assert texts(complete(completer, site(text))) == ["foo"]
+    n_tries = len(engine.prompts)
+    assert 1 < n_tries <= 4
+    complete(completer, site(text), is_explicit=True, candidates=1)
+    assert len(engine.prompts) == n_tries + 1  # learned for this document
+
+
+def test_a_limit_that_leaves_no_word_is_named() -> None:
+    answer = ask(ScriptedEngine([], why="time"), "x = ‸\n", max_ms=50)
+    assert answer.reason == "no word within 50 ms (codels.max_ms)"
