@@ -94,8 +94,8 @@ def _show(line: str, shown: str) -> str:
     """One changing line on a terminal, a line for each tenth elsewhere. Returns what is shown now."""
     step = STEP.search(line)
     if step:
-        tenth = 10 * int(step[1]) // int(step[2])
-        text = f"  compiling llama.cpp: {step[0]}" if sys.stdout.isatty() else f"  compiling llama.cpp: {tenth}0 %"
+        percent = 10 * int(step[1]) // int(step[2]) * 10
+        text = f"  compiling llama.cpp: {step[0]}" if sys.stdout.isatty() else f"  compiling llama.cpp: {percent} %"
     elif line.startswith(("Collecting ", "Building wheel", "Installing collected")):
         text = "  " + line.split(" (from")[0].strip()[:100]
     else:

@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from codels.core import Completion, Site
+from codels.lines import split_lines
 
 MAX_ENTRIES = 128
 CHARS_BEFORE = 2000
@@ -76,9 +77,5 @@ def _n_typed(entry: _Entry, site: Site, text: str) -> int:
     n_lines = site.line - entry.line
     if n_lines == 0:
         return site.column - entry.column
-    start = 0
-    for _ in range(n_lines):
-        start = text.find("\n", start) + 1
-        if start == 0:
-            return -1
-    return start + site.column if n_lines > 0 else -1
+    lines = split_lines(text)
+    return sum(map(len, lines[:n_lines])) + site.column if 0 < n_lines < len(lines) else -1

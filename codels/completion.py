@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -11,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from codels import context, postprocess, statements, trigger
 from codels.cache import Cache
+from codels.clock import Clock
 from codels.context import Workspace
 from codels.core import Answer, CancelToken, Completion, Prompt, SamplingParams, Shape, Site, Snippet, Stats, Step
 from codels.errors import CodelsError, EngineDown, PromptTooLong
@@ -70,7 +70,7 @@ class _Task:
     request: Request
     shape: Shape
     snippets: tuple[Snippet, ...]
-    clock: _Clock
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Completer:
 
     async def complete(self, request: Request) -> Answer:
         """What to offer, or why nothing. Never raises for a reason that a user can meet."""
-        site, clock = request.site, _Clock()
+        site, clock = request.site, Clock()
         decision = trigger.decide(site, request.settings, request.model.languages, request.is_explicit)
         clock.lap("trigger")
         if decision.shape is None:
@@ -189,25 +189,3 @@ def _max_prompt(model: Model) -> int:
 def _place(site: Site) -> Place:
     path = PurePosixPath(unquote(urlsplit(site.snapshot.uri).path))
     return Place(path=path.name, repo=path.parent.name, language=site.snapshot.language)
-
-
-class _Clock:
-    """Milliseconds of each stage, summed where a stage runs again."""
-
-    def __init__(self) -> None:
-        self._last = time.perf_counter()
-        self.stages: dict[str, float] = {}
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.stages[stage] = self.stages.get(stage, 0.0) + (now - self._last) * 1000
-        self._last = now
-
-    def answer(
-        self,
-        completions: tuple[Completion, ...] = (),
-        reason: str = "",
-        origin: str = "",
-        stats: Stats | None = None,
-    ) -> Answer:
-        return Answer(completions, reason, origin, self.stages, stats)

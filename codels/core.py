@@ -80,8 +80,7 @@ class Site:
             number -= 1
             pieces.append(self.snapshot.lines[number])
             n_left -= len(pieces[-1])
-        text = "".join(reversed(pieces))
-        return text[max(0, len(text) - n_chars) :]
+        return "".join(reversed(pieces))[-n_chars:] if n_chars > 0 else ""
 
     def suffix(self, n_chars: int) -> str:
         """Up to `n_chars` of the text after the caret."""

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from codels import indent, statements
+from codels import indent, repetition, statements
 from codels.checks import python
 from codels.core import Shape, Site
 
@@ -29,8 +29,8 @@ class Draft:
 
 Step = Callable[[Draft], str]
 
-MAX_PERIOD = 4
-"""Lines that, said a second time right after the first, are a loop."""
+MAX_LINES_ABOVE = 12
+"""Searched for what the suggestion repeats."""
 
 MAX_STUTTER = 40
 N_STUTTER = 4
@@ -65,14 +65,14 @@ def end_with_statement(draft: Draft) -> str:
 
 def leave_out_suffix(draft: Draft) -> str:
     """It stands right of the caret already."""
-    text, after = draft.text, draft.site.after.rstrip()
+    text, after = draft.text.rstrip(" \t"), draft.site.after.strip()
     if not after:
-        return text
-    for tail in (after, after.lstrip()):
-        for n in range(min(len(tail), len(text)), 0, -1):
-            if text.endswith(tail[:n]) and _is_surplus(draft, tail, n):
-                return text[: len(text) - n]
-    return text if _is_closing(after) else text.partition("\n")[0]
+        return draft.text
+    for n in range(min(len(after), len(text)), 0, -1):
+        if text.endswith(after[:n]) and _is_surplus(replace(draft, text=text), after, n):
+            return text[: len(text) - n]
+    text = draft.text
+    return statements.leave_brackets(draft.site, text if _is_closing(after) else text.partition("\n")[0])
 
 
 def _is_surplus(draft: Draft, tail: str, n: int) -> bool:
@@ -106,8 +106,8 @@ def leave_out_lines_below(draft: Draft) -> str:
 
 
 def _is_same(said: list[str], below: list[str]) -> bool:
-    """Lines such as `}` or `else:` stand in code again and again: those must be indented alike, too."""
-    if _is_telling(said[0]):
+    """Brackets stand in code again and again: those must be indented alike, too."""
+    if repetition.is_telling(said):
         return [line.strip() for line in said] == [line.strip() for line in below]
     return said == below and not any(char.isalnum() for char in said[0])
 
@@ -115,18 +115,10 @@ def _is_same(said: list[str], below: list[str]) -> bool:
 def leave_out_repetition(draft: Draft) -> str:
     """It repeats itself or the lines above."""
     site, lines = draft.site, draft.text.split("\n")
-    lines_above = site.snapshot.lines[max(0, site.line - 3 * MAX_PERIOD) : site.line]
-    above = [line.strip() for line in lines_above if line.strip()][-MAX_PERIOD:]
     whole = [site.before + lines[0], *lines[1:]]
     whole[-1] += site.after
-    said = [(number, line.strip()) for number, line in enumerate(whole) if line.strip()]
-    texts = above + [line for _, line in said]
-    for index, (number, _) in enumerate(said, len(above)):
-        for n in range(1, min(MAX_PERIOD, index) + 1):
-            again = texts[index : index + n]
-            if again == texts[index - n : index] and any(map(_is_telling, again)):
-                return "\n".join(lines[:number])
-    return draft.text
+    number = repetition.start(site.snapshot.lines[max(0, site.line - MAX_LINES_ABOVE) : site.line], whole)
+    return draft.text if number is None else "\n".join(lines[:number])
 
 
 def leave_out_stutter(draft: Draft) -> str:
@@ -184,7 +176,7 @@ def stutters(text: str) -> bool:
     text = text.rstrip()
     longest = min(MAX_STUTTER, len(text) // N_STUTTER)
     return any(
-        text.endswith(text[-n:] * N_STUTTER) and any(char.isalpha() for char in text[-n:])
+        text.endswith(text[-n:] * N_STUTTER) and len(set(text[-n:])) > 1 and any(char.isalpha() for char in text[-n:])
         for n in range(2, longest + 1)
     )
 
@@ -192,11 +184,6 @@ def stutters(text: str) -> bool:
 def _said(step: Step) -> str:
     text = (step.__doc__ or step.__name__).strip().rstrip(".")
     return text[0].lower() + text[1:]
-
-
-def _is_telling(line: str) -> bool:
-    """Lines of brackets, `else:`, `pass` and the like stand in code again and again."""
-    return sum(char.isalnum() for char in line) > 4
 
 
 def _lines_below(site: Site, n: int = 3) -> list[str]:

@@ -62,11 +62,11 @@ _CHECKS: dict[str, _Check] = {
 
 
 def parse(data: object) -> tuple[Settings, tuple[str, ...]]:
-    """Settings from JSON values (null means defaults), and one sentence for each thing that was wrong."""
+    """Settings from JSON values (null means the default), and one sentence for each thing that was wrong."""
     if data is None:
         return Settings(), ()
     if not isinstance(data, Mapping):
-        return Settings(), (f"the section 'codels' must be an object, not {data!r:.40}; all defaults are used",)
+        return Settings(), (f"the section 'codels' must be an object, not {_shown(data)}; all defaults are used",)
     values: dict[str, Any] = {}
     problems = []
     for key, value in data.items():
@@ -74,14 +74,23 @@ def parse(data: object) -> tuple[Settings, tuple[str, ...]]:
         if name not in _CHECKS:
             problems.append(f"unknown setting 'codels.{key}'; known are {', '.join(sorted(_CHECKS))}")
             continue
+        if value is None:
+            continue
         is_valid, wanted = _CHECKS[name]
         if not is_valid(value):
             default = getattr(Settings(), name)
             shown = list(default) if isinstance(default, tuple) else default
-            problems.append(f"'codels.{key}' must be {wanted}, not {value!r:.40}; {shown!r} is used")
+            problems.append(f"'codels.{key}' must be {wanted}, not {_shown(value)}; {shown!r} is used")
             continue
         values[name] = tuple(value) if isinstance(value, list) else value
     return Settings(**values), tuple(problems)
+
+
+def _shown(value: object) -> str:
+    try:
+        return f"{value!r:.40}"
+    except (ValueError, RecursionError):  # a number of thousands of digits, lists in lists in lists
+        return type(value).__name__
 
 
 def _snake(key: str) -> str:

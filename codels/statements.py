@@ -38,21 +38,42 @@ def balance(text: str, language: str) -> int:
     return sum(_change(match) for match in _tokens(text, language))
 
 
+def leave_brackets(site: Site, text: str) -> str:
+    """`text` up to a bracket that closes what the rest of the caret's line closes already."""
+    language, n_before = site.snapshot.language, len(site.before)
+    if balance(site.after, language) >= 0:
+        return text
+    depth = max(0, balance(site.before + site.after, language))
+    for match in _tokens(site.before + text, language):
+        if match.start() >= n_before:
+            depth += _change(match)
+            if depth < 0:
+                return text[: match.start() - n_before]
+    return text
+
+
 def code(line: str, language: str) -> str:
     """The line without its comment; what is in its strings left out."""
     return _pattern(language).sub(lambda match: "" if match["comment"] else '""' if match["string"] else match[0], line)
 
 
 def is_in_string(site: Site) -> bool:
-    """Whether the caret's line begins inside a string of several lines."""
+    """Whether the caret's line begins inside a triple-quoted string. Looks closer only at lines with such quotes."""
     lines, least = site.snapshot.lines, max(0, site.line - MAX_LINES_ABOVE)
     first = next((number for number in range(site.line - 1, least - 1, -1) if _TOP.match(lines[number])), least)
-    above = "".join(lines[first : site.line])
-    if '"""' not in above and "'''" not in above:
-        return False
-    above = above.replace("\r\n", "\n").replace("\r", "\n")
-    last = max((match for match in _tokens(above, site.snapshot.language)), key=lambda match: match.end(), default=None)
-    return last is not None and last["string"] is not None and last.end() == len(above)
+    quote = ""
+    for line in lines[first : site.line]:
+        if quote in line if quote else '"""' in line or "'''" in line:
+            quote = _left_open(quote + line, site.snapshot.language)
+    return bool(quote)
+
+
+def _left_open(line: str, language: str) -> str:
+    """The triple quote that is opened in `line` and not closed."""
+    strings = [match["string"] for match in _tokens(line, language) if match["string"]]
+    last = strings[-1] if strings else ""
+    is_open = last[:3] in ('"""', "'''") and not (len(last) >= 6 and last.endswith(last[:3]))
+    return last[:3] if is_open else ""
 
 
 @cache

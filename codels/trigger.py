@@ -18,6 +18,9 @@ MAX_LINE = 20_000
 MAX_LINES = 150_000
 """Lines beyond which a document is data, not code."""
 
+N_BINARY = 20
+"""Lines at the start and on both sides of the caret in which a zero byte tells a binary file."""
+
 _CLOSING = set(")]}>\"'`:;, \t")
 _PYTHON_HEADER = re.compile(r"(async|def|class|if|elif|else|for|while|with|try|except|finally|match|case)\b|[)\]]")
 """What a line that ends in a colon begins with where it opens a block; an annotation or a slice does not."""
@@ -50,9 +53,11 @@ def _impossible(site: Site, languages: frozenset[str]) -> str:
         return f"the model knows {', '.join(sorted(languages))} only, and this document is {language or 'plain text'}"
     if len(site.snapshot.lines) > MAX_LINES:
         return f"the document has more than {MAX_LINES} lines"
-    if len(site.snapshot.lines[site.line]) > MAX_LINE:
+    if len(site.text) > MAX_LINE:
         return f"the line has more than {MAX_LINE} characters"
-    if "\0" in site.text:
+    near = max(0, site.line - N_BINARY)
+    lines = site.snapshot.lines
+    if any("\0" in line for line in (*lines[:N_BINARY], *lines[near : site.line + N_BINARY])):
         return "the document is binary"
     return ""
 
@@ -72,12 +77,15 @@ def wants_block(site: Site) -> bool:
     """After a line that opens a block, on an empty line; or right behind the colon that ends a header."""
     if site.after.strip():
         return False
-    language = site.snapshot.language
-    line = statements.code(site.before if site.before.strip() else _line_above(site), language).strip()
+    language, before = site.snapshot.language, site.before.rstrip()
+    if before and not before.endswith((":", "{")):
+        return False
+    line = statements.code(before or _line_above(site), language).strip()
     if line.endswith(":"):
-        is_header = bool(_PYTHON_HEADER.match(line)) or language != "python"
-        return is_header and statements.balance(line, language) <= 0 and not statements.is_in_string(site)
-    return line.endswith("{" if site.before.strip() else ("{", "(", "["))
+        depth = statements.balance(line, language)
+        is_header = bool(_PYTHON_HEADER.match(line)) or depth < 0 or language != "python"
+        return is_header and depth <= 0 and not statements.is_in_string(site)
+    return line.endswith("{" if before else ("{", "(", "["))
 
 
 def _line_above(site: Site) -> str:

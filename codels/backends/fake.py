@@ -1,10 +1,11 @@
 """A scripted model: its file is JSON, its tokens are characters. Tests and editors' demonstrations use it.
 
-    {"answers": {"def add(a, b):\\n    ": "return a + b"}, "load_ms": 0, "prefill_ms": 0, "step_ms": 0,
-     "dies_on": "", "dies_loading": false}
+    {"answers": {"def add(a, b):\\n    ": "return a + b"}, "load_ms": 0, "step_ms": 0,
+     "prefill_ms": {"slow = ": 1000}, "dies_on": "", "dies_loading": false}
 
-The answer is the one whose key ends the text before the caret (the longest wins; "" matches always); a list
-holds one answer per seed. Prompts must end with the text before the caret: suffix-first or plain families.
+The answer is the one whose key ends the text before the caret (the longest wins; "" matches always), and so is
+the time before it; a list holds one answer per seed. Prompts must end with the text before the caret: suffix-first
+or plain families.
 """
 
 from __future__ import annotations
@@ -79,8 +80,8 @@ class FakeModel:
         self._cached = tokens
         started = time.monotonic()
         cancel_wait = _Waiter(cancel)
-        cancel_wait.sleep_ms(self._script.get("prefill_ms", 0))
         before = "".join(part.text for part in prompt.parts if not part.special) + prompt.heal
+        cancel_wait.sleep_ms(_ending(self._script.get("prefill_ms", {}), before, 0))
         answer, why = _until_stop(self._answer(before, params.seed), params.stop, prompt.stop)
         n_decoded = 0
         for char in answer:
@@ -100,9 +101,13 @@ class FakeModel:
     def _answer(self, before: str, seed: int) -> str:
         if (fatal := self._script.get("dies_on")) and before.endswith(fatal):
             os._exit(11)
-        answers: dict[str, str | list[str]] = self._script.get("answers", {})
-        answer = answers.get(max((key for key in answers if before.endswith(key)), key=len, default=""), "")
+        answer: str | list[str] = _ending(self._script.get("answers", {}), before, "")
         return answer if isinstance(answer, str) else answer[seed % len(answer)]
+
+
+def _ending(table: dict[str, Any], text: str, default: Any) -> Any:
+    """The value of the longest key that ends `text`."""
+    return table.get(max((key for key in table if text.endswith(key)), key=len, default=""), default)
 
 
 def _until_stop(answer: str, stops: tuple[str, ...], markers: tuple[str, ...]) -> tuple[str, str]:

@@ -62,13 +62,11 @@ def _largest_statement(site: Site) -> Callable[[str], str] | None:
     lines = site.snapshot.lines
     for first, indent in reversed(list(_headers(site)) or [(site.line, site.indent)]):
         last = _end(lines, max(first, site.line), indent)
-        is_sure = not indent or first == site.line or _COMPOUND.match(lines[first].lstrip())
+        is_sure = not indent or _COMPOUND.match(lines[first].lstrip())
         if is_sure and last - first < MAX_LINES:
-            whole = [line.removeprefix(indent) for line in lines[first:last]]
-            caret_line, at = lines[site.line], site.line - first
-            start = len(indent) if at == 0 or caret_line.startswith(indent) else 0
-            before = _unix("".join(whole[:at]) + caret_line[start : site.column])
-            after = _unix(caret_line[max(start, site.column) :] + "".join(whole[at + 1 :]))
+            head = "if 1:\n" if indent else ""
+            before = head + _unix("".join(lines[first : site.line]) + lines[site.line][: site.column])
+            after = _unix(lines[site.line][site.column :] + "".join(lines[site.line + 1 : last]))
             return lambda text: before + text + after
     return None
 

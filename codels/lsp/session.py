@@ -45,6 +45,9 @@ class Session:
         running = self._begin(site, is_explicit)
         try:
             answer = await self._runtime.complete(site, is_explicit, running.cancel)
+        except Exception as error:  # our own mistake: a log line without the user's text, and silence
+            log.error("%s while completing", type(error).__name__)
+            answer = Answer(reason=f"unexpected {type(error).__name__}: please report this")
         except BaseException:
             running.cancel.cancel()  # the client's $/cancelRequest arrives as a CancelledError
             raise

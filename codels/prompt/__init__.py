@@ -119,7 +119,7 @@ def render(family: Family, order: Order, window: Window, place: Place) -> Prompt
         Slot.LANGUAGE: place.language,
     }
     parts = (BOS,) * family.bos + tuple(_parts(family, template, values, window.snippets))
-    harmless = (piece for part in _whole(parts) for piece in _harmless(part, _seams(family)))
+    harmless = (piece for part in _whole(parts) for piece in _harmless(part, family))
     return Prompt(tuple(harmless), spelled_again, family.stop)
 
 
@@ -149,17 +149,22 @@ def _whole(parts: Iterable[Part]) -> Iterator[Part]:
             yield replace(texts[0], text="".join(part.text for part in texts))
 
 
-def _harmless(part: Part, seams: re.Pattern[str]) -> Iterator[Part]:
+def _harmless(part: Part, family: Family) -> Iterator[Part]:
     """A text in pieces, none of which holds a whole marker.
 
     llama.cpp finds a vocabulary's user-defined tokens in any text, DeepSeek-Coder's <|EOT|> for one.
     """
-    if part.special:
+    if part.special or not any(marker in part.text for marker in _all_markers(family)):
         yield part
         return
-    first, *rest = seams.split(part.text)
+    first, *rest = _seams(family).split(part.text)
     yield replace(part, text=first)
     yield from (Part(text, joined=True) for text in rest)
+
+
+@cache
+def _all_markers(family: Family) -> tuple[str, ...]:
+    return family.all_markers
 
 
 @cache

@@ -15,10 +15,7 @@ SUFFIX_SHARE = 0.3
 would change with every key and with it all the tokens that follow it."""
 
 STEP_SHARE = 0.2
-"""The window's first line moves by this part of the prefix at once and then stands still."""
-
-TYPICAL_LINE = 32
-"""Characters, to turn a part of the window into a number of lines."""
+"""Of the prefix: so much may be left out, so that the window's first line moves at once and then stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +70,21 @@ def _prefix(site: Site, max_chars: int) -> str:
     while first > 0 and n_left >= len(lines[first - 1]):
         first -= 1
         n_left -= len(lines[first])
-    if first > 0:
-        step_lines = max(1, step_chars // TYPICAL_LINE)
-        first = min(-(-first // step_lines) * step_lines, site.line)
-    return _plain("".join(lines[first : site.line]) + site.before)
+    return _plain("".join(lines[_roundest(site, first, step_chars) : site.line]) + site.before)
+
+
+def _roundest(site: Site, first: int, max_chars: int) -> int:
+    """Of the line numbers from `first` on, with at most `max_chars` left out, the one with the most factors of two.
+
+    While the range moves on with the caret, that one stays the same for long; and it depends on nothing else.
+    """
+    best = last = first
+    n_left = max_chars
+    while last < site.line and (n_left := n_left - len(site.snapshot.lines[last])) >= 0:
+        last += 1
+        if last & -last > best & -best:
+            best = last
+    return best if first else 0
 
 
 def _plain(text: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -43,14 +44,14 @@ def parse(text: str, name: str) -> ModelCard:
     """The card in `text`. Raises `UserError` that names the file, the field and what it may be."""
     try:
         return _card(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, ValueError, TypeError, KeyError) as error:
+    except ValueError as error:  # TOML's errors are such, too
         raise UserError(f"the model card {name} is not valid: {error}") from error
 
 
 def _card(data: Mapping[str, Any]) -> ModelCard:
-    known = {field.name for field in fields(ModelCard)}
-    if unknown := set(data) - known:
-        raise ValueError(f"unknown fields {', '.join(sorted(unknown))}; known are {', '.join(sorted(known))}")
+    _check(data, _CARD_FIELDS, "")
+    for number, file in enumerate(data["files"], 1):
+        _check(file, _FILE_FIELDS, f"file {number}: ")
     card = ModelCard(
         **{
             **data,
@@ -60,10 +61,59 @@ def _card(data: Mapping[str, Any]) -> ModelCard:
             "languages": frozenset(data.get("languages", ())),
         }
     )
-    if not card.files:
-        raise ValueError("it names no file")
-    if card.family and card.family not in FAMILIES:
-        raise ValueError(f"no family {card.family!r}; known are {', '.join(FAMILIES)}")
     if card.family and not FAMILIES[card.family].template(card.order):
         raise ValueError(f"family {card.family} has no {card.order} order")
     return card
+
+
+_Field = tuple[Callable[[Any], bool], str]
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_TEXT: _Field = (lambda value: isinstance(value, str), "a text")
+_NAME: _Field = (lambda value: isinstance(value, str) and bool(value.strip()), "a text that is not empty")
+_NUMBER: _Field = (_is_number, "a whole number, 0 or more")
+
+_CARD_FIELDS: dict[str, _Field] = {
+    "id": _NAME,
+    "backend": _NAME,
+    "files": (
+        lambda value: isinstance(value, list) and bool(value) and all(isinstance(file, dict) for file in value),
+        "one [[files]] table at least",
+    ),
+    "title": _TEXT,
+    "family": (lambda value: value == "" or value in list(FAMILIES), f"one of {', '.join(FAMILIES)}"),
+    "order": (lambda value: value in list(Order), f"one of {', '.join(Order)}"),
+    "skills": (lambda value: _is_texts(value) and set(value) <= set(Skill), f"a list out of {', '.join(Skill)}"),
+    "languages": (_is_texts, 'a list of language ids such as ["python"]'),
+    "context_window": _NUMBER,
+    "license": _TEXT,
+}
+_FILE_FIELDS: dict[str, _Field] = {
+    "path": _NAME,
+    "size": _NUMBER,
+    "sha256": (lambda value: isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value)), "64 hex digits"),
+    "url": _TEXT,
+}
+_REQUIRED = {"id", "backend", "files", "path"}
+
+
+def _check(data: Mapping[str, Any], known: Mapping[str, _Field], where: str) -> None:
+    if unknown := set(data) - set(known):
+        raise ValueError(f"{where}unknown fields {', '.join(sorted(unknown))}; known are {', '.join(known)}")
+    for name, (is_valid, wanted) in known.items():
+        if name not in data and name in _REQUIRED:
+            raise ValueError(f"{where}{name} is missing; it must be {wanted}")
+        if name in data and not is_valid(data[name]):
+            raise ValueError(f"{where}{name} must be {wanted}, not {data[name]!r:.60}")
+
+
+assert set(_CARD_FIELDS) == {field.name for field in fields(ModelCard)}
+assert set(_FILE_FIELDS) == {field.name for field in fields(ModelFile)}

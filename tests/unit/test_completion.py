@@ -27,11 +27,13 @@ class ScriptedEngine:
     why: str = "end"
     prompts: list[Prompt] = field(default_factory=list)
     params: list[SamplingParams] = field(default_factory=list)
+    were_explicit: list[bool] = field(default_factory=list)
     n_limit: int = 10_000
 
     async def generate(
         self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, is_explicit: bool
     ) -> AsyncIterator[Step]:
+        self.were_explicit.append(is_explicit)
         self.prompts.append(prompt)
         self.params.append(params)
         n_prompt = sum(len(part.text) for part in prompt.parts)
@@ -112,9 +114,7 @@ def test_a_cancelled_answer_is_neither_given_nor_cached() -> None:
 def test_what_was_answered_is_not_asked_again() -> None:
     engine = ScriptedEngine(["foo(1)"])
     completer = Completer(engine)
-    origins = [
-        complete(completer, site(text)).origin for text in ("x = ‸\n", "x = ‸\n", "x = fo‸\n", "x = fa‸\n")
-    ]
+    origins = [complete(completer, site(text)).origin for text in ("x = ‸\n", "x = ‸\n", "x = fo‸\n", "x = fa‸\n")]
     assert origins == ["model", "cache", "typed-through", "model"]
     assert len(engine.prompts) == 2
 
@@ -123,6 +123,7 @@ def test_asking_by_hand_gives_several_different_candidates() -> None:
     engine = ScriptedEngine(["foo"])
     answer = complete(Completer(engine), site("x = ‸1 + 2 + y\n"), is_explicit=True, candidates=4)
     assert texts(answer) == ["foo"]  # four times the same is one
+    assert engine.were_explicit == [True] * 4
     assert [params.seed for params in engine.params] == [0, 1, 2, 3]
     assert [params.temperature > 0 for params in engine.params] == [False, True, True, True]
 

@@ -59,6 +59,7 @@ GOOD = [
     ('def f():\n    """Title.\n\n    Hello ‸\n    """\n', "world, it's (me"),
     ('def f():\n    """Title.\n\nHello ‸\n"""\n', "world, it's (me"),
     ('def f():\n    x = """\ntext at column 0\n"""\n    return ‸\n', "x"),
+    ('"""Module.\n\nHello ‸\nand more."""\n', "world, it's (me"),
     ("x = '''\nHello ‸\n'''\n", "world, it is"),
     ('x = f"{‸}"\n', "y!r:>10"),
     # what looks odd and is right
@@ -142,6 +143,9 @@ METHODS = "".join(f"    def f{n}(self):\n        return {n}\n\n" for n in range(
         ("    def g(self):\n        x = 1\n        ‸\n\n", "return x", False),
         ("    def g(self):\n        x = 1\n        ‸\n\n", "return (", True),
         ("    def g(self):\n        x = 1\n        ‸\n\n", "if x:", False),
+        ("    def g(self):\n        x = 1\n        ‸\n\n", "if x:\n            x = 2\n        return x", False),
+        ("    def g(self):\n        x = 1\n        ‸\n\n", "if x:\n            x = 2\n       return x", True),
+        ("    def g(self):\n        x = 1\n\n    ‸\n    def g(self):\n        pass\n", "@g.setter", False),
         ("    def g(self, ‸):\n        x = 1\n\n", "a=1", False),
         ("    def g(self, ‸):\n        x = 1\n\n", "a=", True),
     ],
@@ -156,4 +160,5 @@ def test_of_a_long_class_the_method_is_parsed(at: str, suggestion: str, is_error
 )
 def test_in_long_brackets_nothing_is_refused(line: str, suggestion: str) -> None:
     many = f"    {line}\n" * 400
-    assert not adds_syntax_error(site(f"x = foo(\n{many}    ‸\n{many})\n"), suggestion)
+    for at in ("    ‸\n", f"    {suggestion[:3]}‸\n"):
+        assert not adds_syntax_error(site(f"x = foo(\n{many}{at}{many})\n"), suggestion.removeprefix(at[4:-2]))

@@ -1,0 +1,144 @@
+"""Model cards and the files that belong to them: errors name the file, the field and the remedy."""
+
+import dataclasses
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from codels.core import Skill
+from codels.errors import ModelError, UserError
+from codels.prompt import Order
+from codels.prompt.families import FAMILIES
+from codels.registry import store
+from codels.registry.card import ModelCard, ModelFile, parse
+
+HEAD = 'id = "m"\nbackend = "llama.cpp"\n'
+FILE = '[[files]]\npath = "m.gguf"\n'
+
+
+def test_the_least_card() -> None:
+    assert parse(HEAD + FILE, "m.toml") == ModelCard("m", "llama.cpp", (ModelFile("m.gguf"),))
+
+
+def test_a_full_card() -> None:
+    head = (
+        'title = "T"\nfamily = "starcoder2"\norder = "spm"\nskills = ["fim", "embed"]\nlanguages = ["c", "go"]\n'
+        'context_window = 16384\nlicense = "MIT"\n'
+    )
+    file = f'size = 7\nsha256 = "{"0a" * 32}"\nurl = "https://example.org/m.gguf"\n'
+    card = parse(HEAD + head + FILE + file + FILE, "m.toml")
+    assert (card.family, card.order, card.context_window) == ("starcoder2", Order.SPM, 16384)
+    assert (card.skills, card.languages) == ({Skill.FIM, Skill.EMBED}, {"c", "go"})
+    assert card.files == (ModelFile("m.gguf", 7, "0a" * 32, "https://example.org/m.gguf"), ModelFile("m.gguf"))
+
+
+BROKEN = [
+    # the card, what the error says besides the card's name
+    ("id = ]", "line 1"),
+    ("\nid = m\n", "line 2"),
+    ("", "id is missing; it must be a text that is not empty"),
+    ('id = "m"\n' + FILE, "backend is missing"),
+    (HEAD, "files is missing; it must be one [[files]] table at least"),
+    (HEAD + "files = []\n", "files must be one [[files]] table at least, not []"),
+    (HEAD + 'files = ["m.gguf"]\n', "files must be one [[files]] table at least"),
+    (HEAD + "[files]\npath = 'm'\n", "files must be one [[files]] table at least"),
+    (HEAD + "[[files]]\nsize = 1\n", "file 1: path is missing"),
+    (HEAD + FILE + "[[files]]\npath = ''\n", "file 2: path must be a text that is not empty, not ''"),
+    (HEAD + FILE + "sha = '0'\n", "file 1: unknown fields sha; known are path, size, sha256, url"),
+    (HEAD + FILE + "size = '7'\n", "file 1: size must be a whole number, 0 or more, not '7'"),
+    (HEAD + FILE + "size = -7\n", "file 1: size must be"),
+    (HEAD + FILE + "sha256 = 'xyz'\n", "file 1: sha256 must be 64 hex digits, not 'xyz'"),
+    (HEAD + FILE + "url = 5\n", "file 1: url must be a text"),
+    ("id = 5\nbackend = 'fake'\n" + FILE, "id must be a text that is not empty, not 5"),
+    ("id = ''\nbackend = 'fake'\n" + FILE, "id must be a text that is not empty, not ''"),
+    (HEAD + "famly = 'starcoder'\n" + FILE, "unknown fields famly; known are id, backend, files, title, family"),
+    (HEAD + "family = 'starkoder'\n" + FILE, "family must be one of plain, codels, codellama"),
+    (HEAD + "family = ['starcoder']\n" + FILE, "family must be one of"),
+    (HEAD + "order = 'msp'\n" + FILE, "order must be one of psm, spm, not 'msp'"),
+    (HEAD + "family = 'refact'\n" + FILE, "family refact has no psm order"),
+    (HEAD + "family = 'qwen2.5-coder'\norder = 'spm'\n" + FILE, "family qwen2.5-coder has no spm order"),
+    (HEAD + "skills = ['fin']\n" + FILE, "skills must be a list out of fim, prefix, instruct, seq2seq, embed"),
+    (HEAD + "skills = 'fim'\n" + FILE, "skills must be a list"),
+    (HEAD + "languages = 'python'\n" + FILE, 'languages must be a list of language ids such as ["python"]'),
+    (HEAD + "languages = [1]\n" + FILE, "languages must be a list"),
+    (HEAD + "context_window = '512'\n" + FILE, "context_window must be a whole number, 0 or more, not '512'"),
+    (HEAD + "context_window = true\n" + FILE, "context_window must be a whole number"),
+    (HEAD + "license = ['MIT']\n" + FILE, "license must be a text"),
+]
+
+
+@pytest.mark.parametrize(("text", "says"), BROKEN)
+def test_a_broken_card_is_named_with_its_field(text: str, says: str) -> None:
+    with pytest.raises(UserError) as error:
+        parse(text, "m.toml")
+    assert str(error.value).startswith("the model card m.toml is not valid: ")
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize("card", store.cards().values(), ids=store.cards())
+def test_a_card_in_the_package_matches_its_file(card: ModelCard) -> None:
+    path = store.locate(card)
+    assert path.stat().st_size == card.files[0].size
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == card.files[0].sha256
+    assert store.verify(card)
+    assert card.family in FAMILIES
+    assert card.license
+    assert store.find(card.id) is card
+
+
+def test_cards_know_each_other_apart() -> None:
+    cards = sorted((store._CARDS).glob("*.toml"))
+    assert len(store.cards()) == len(cards)
+    assert "codels-tiny" in store.cards()
+
+
+def test_a_path_is_a_model_without_a_card(tmp_path: Path) -> None:
+    path = tmp_path / "Some Model.gguf"
+    path.write_bytes(b"GGUF")
+    card = store.find(str(path))
+    assert (card.id, card.backend, card.family, card.languages) == ("Some Model.gguf", "llama.cpp", "", frozenset())
+    assert store.locate(card) == path
+
+
+def test_a_name_is_looked_up_in_the_models_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "models_folder", lambda: tmp_path)
+    (tmp_path / "m.gguf").write_bytes(b"GGUF")
+    assert store.locate(store.find("m.gguf")) == tmp_path / "m.gguf"
+
+
+UNKNOWN = ["codels-huge", "", "model.bin", "/nowhere/model.safetensors", "x/../y"]
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_an_unknown_model_is_named_with_those_that_exist(name: str) -> None:
+    with pytest.raises(UserError) as error:
+        store.find(name)
+    assert str(error.value) == (f"there is no model {name!r}; known are codels-tiny, or name the path of a .gguf file")
+
+
+def test_a_missing_file_is_named_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as error:
+        store.locate(store.find(str(tmp_path / "gone.gguf")))
+    assert str(error.value) == (
+        f"the model file {tmp_path / 'gone.gguf'} does not exist; name another one in codels.model"
+    )
+
+
+@pytest.mark.parametrize("size", [0, 3, 5])
+def test_a_file_of_another_size_is_named_with_the_remedy(tmp_path: Path, size: int) -> None:
+    (tmp_path / "m.gguf").write_bytes(b"x" * size)
+    card = ModelCard("m", "llama.cpp", (ModelFile(str(tmp_path / "m.gguf"), size=4),))
+    with pytest.raises(ModelError) as error:
+        store.locate(card)
+    assert f"has {size} bytes where its card says 4" in str(error.value)
+    assert "install codels again" in str(error.value)
+
+
+def test_a_changed_file_is_not_verified(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(b"good")
+    card = ModelCard("m", "llama.cpp", (ModelFile(str(path), 4, hashlib.sha256(b"good").hexdigest()),))
+    assert store.verify(card)
+    path.write_bytes(b"evil")
+    assert not store.verify(dataclasses.replace(card))
