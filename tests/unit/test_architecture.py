@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,13 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> tuple[str, ...]:
     """The modules that a file names, inside functions and under TYPE_CHECKING as well."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -59,7 +65,7 @@ def place(module: str) -> str:
 def test_imports_go_down(path: Path) -> None:
     here = module_of(path)
     if here == "codels":
-        assert not list(imports(path))
+        assert not imports(path)
         return
     assert place(here), f"{here} has no place in LAYERS"
     for name in imports(path):
@@ -101,7 +107,7 @@ def test_a_library_has_one_home(library: str, home: str) -> None:
 def test_the_libraries_are_found_where_they_live() -> None:
     """So that the test above does not pass for want of finding anything."""
     assert any(name.startswith("pygls.") for name in imports(PACKAGE / "lsp" / "protocol.py"))
-    assert "llama_cpp" in list(imports(PACKAGE / "backends" / "llamanative.py"))
+    assert "llama_cpp" in imports(PACKAGE / "backends" / "llamanative.py")
 
 
 WORDS = ("utf_16", "utf-16", "utf16")
