@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from codels.backends import LoadSpec, ModelInfo
 from codels.completion import Completer, Model, Request
@@ -17,7 +18,7 @@ from codels.registry import store
 from codels.registry.card import ModelCard
 from codels.settings import Settings
 
-_MARKERS = tuple(dict.fromkeys(m for f in FAMILIES.values() for m in (*f.markers, *f.stop)))
+_MARKERS = tuple(dict.fromkeys(marker for family in FAMILIES.values() for marker in family.all_markers))
 
 
 class Runtime:
@@ -108,4 +109,7 @@ def resolve(card: ModelCard, info: ModelInfo) -> tuple[Model, str]:
 
 
 def _model(card: ModelCard, info: ModelInfo, family: Family, order: Order) -> Model:
+    repo_markers = (*family.repo_psm, *family.repo_spm, *family.file)
+    if not {marker for marker in repo_markers if isinstance(marker, str)} <= set(info.markers):
+        family = replace(family, repo_psm=(), repo_spm=(), file=())
     return Model(card.id, family, order, info.context_window, card.languages)

@@ -1,0 +1,53 @@
+"""How a loaded model is prompted: by its card, or by the markers in its vocabulary; never by its name."""
+
+from __future__ import annotations
+
+import pytest
+
+from codels.backends import ModelInfo
+from codels.prompt import Order
+from codels.prompt.families import FAMILIES
+from codels.registry.card import ModelCard, ModelFile
+from codels.runtime import resolve
+
+FILES = (ModelFile("m.gguf"),)
+BARE = ModelCard("qwen2.5-coder-in-name-only", "llama.cpp", FILES)
+WITHOUT = "no fill-in-the-middle tokens"
+WRONG = "its vocabulary has no"
+
+
+def card(family: str, order: Order) -> ModelCard:
+    return ModelCard("m", "llama.cpp", FILES, family=family, order=order)
+
+
+@pytest.mark.parametrize(
+    ("model", "markers", "family", "order", "notice"),
+    [
+        (card("codels", Order.SPM), "codels", "codels", Order.SPM, ""),
+        (card("codels", Order.PSM), "codels", "codels", Order.PSM, ""),
+        (card("codels", Order.SPM), "", "plain", Order.PSM, WRONG),
+        (card("deepseek-coder", Order.PSM), "starcoder2", "plain", Order.PSM, WRONG),
+        (card("plain", Order.PSM), "", "plain", Order.PSM, ""),
+        (BARE, "", "plain", Order.PSM, WITHOUT),
+        (BARE, "qwen2.5-coder", "qwen2.5-coder", Order.PSM, "family qwen2.5-coder"),
+        (BARE, "deepseek-coder", "deepseek-coder", Order.PSM, "family deepseek-coder"),
+        (BARE, "codellama", "codellama", Order.PSM, "family codellama"),
+        (BARE, "seed-coder", "seed-coder", Order.SPM, "family seed-coder"),
+        (BARE, "codestral", "codestral", Order.SPM, "family codestral"),
+        (BARE, "codet5p", "plain", Order.PSM, WITHOUT),
+    ],
+)
+def test_resolve(model: ModelCard, markers: str, family: str, order: Order, notice: str) -> None:
+    known = FAMILIES[markers].all_markers if markers else ()
+    resolved, said = resolve(model, ModelInfo("", 512, known))
+    assert (resolved.family.name, resolved.order) == (family, order)
+    assert notice in said
+    assert bool(said) == bool(notice)
+
+
+def test_a_repository_form_that_the_vocabulary_cannot_say_is_not_used() -> None:
+    family = FAMILIES["starcoder2"]
+    with_files, _ = resolve(card("starcoder2", Order.PSM), ModelInfo("", 512, family.all_markers))
+    without, _ = resolve(card("starcoder2", Order.PSM), ModelInfo("", 512, family.markers))
+    assert with_files.family == family
+    assert without.family.template(Order.PSM, is_repo=True) == ()
