@@ -25,7 +25,8 @@ dev:
 bench: install
 	$(BIN)/codels bench
 
-picture: dev  ## the README's picture, taken from a real Neovim in tmux
+picture:  ## the README's picture, taken from a real Neovim in tmux
+	@$(or $(PYTHON),python3) .ci/install.py dev picture
 	$(BIN)/python tests/e2e/picture/picture.py editors/nvim/ghost.png
 
 clean:

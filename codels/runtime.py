@@ -11,7 +11,7 @@ from codels.backends import LoadSpec, ModelInfo
 from codels.completion import Completer, Model, Request
 from codels.core import Answer, CancelToken, Site
 from codels.engine.client import EngineClient, Status
-from codels.errors import CodelsError
+from codels.errors import CodelsError, UserError
 from codels.prompt import Family, Order
 from codels.prompt.families import FAMILIES
 from codels.registry import store
@@ -36,6 +36,7 @@ class Runtime:
         self.card: ModelCard | None = None
         self.model: Model | None = None
         self.problem = ""
+        self._told: set[str] = set()
 
     async def start(self, process: asyncio.subprocess.Process | None = None) -> None:
         """Start the engine's process, or take over one; `configure` then loads a model."""
@@ -43,19 +44,21 @@ class Runtime:
 
     def configure(self, settings: Settings) -> None:
         """Take new settings; a changed model or thread count loads again, and nothing waits for that."""
+        if settings.model != self.settings.model:
+            self._told.clear()
         is_same = self.card and (settings.model, settings.threads) == (self.settings.model, self.settings.threads)
         self.settings = settings
         if is_same:
             return
         self.model = None
         try:
-            self.card = store.find(settings.model)
+            self.card = find(settings.model)
             self.engine.load(load_spec(self.card, settings))
             self.problem = ""
         except CodelsError as error:
             self.card = None
             self.problem = str(error)
-            self._on_notice(self.problem)
+            self._tell(self.problem)
 
     async def complete(self, site: Site, is_explicit: bool, cancel: CancelToken) -> Answer:
         if self.problem:
@@ -75,8 +78,24 @@ class Runtime:
         if status.info and self.card:
             self.model, notice = resolve(self.card, status.info)
             if notice:
-                self._on_notice(notice)
+                self._tell(notice)
         self._on_status(status)
+
+    def _tell(self, notice: str) -> None:
+        if notice not in self._told:
+            self._told.add(notice)
+            self._on_notice(notice)
+
+
+def find(name: str) -> ModelCard:
+    """The card of a model whose file is there. Raises `UserError` or `ModelError` where it is not."""
+    try:
+        card = store.find(name)
+        store.locate(card)
+    except (OSError, RuntimeError, ValueError) as error:  # names that no file system takes, homes of nobody
+        reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
+        raise UserError(f"the model {name!r:.80} cannot be looked for: {reason}") from error
+    return card
 
 
 def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:

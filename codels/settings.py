@@ -63,7 +63,7 @@ _CHECKS: dict[str, _Check] = {
 
 def parse(data: object) -> tuple[Settings, tuple[str, ...]]:
     """Settings from JSON values (null means the default), and one sentence for each thing that was wrong."""
-    if data is None:
+    if data is None or data == []:  # Lua writes an empty table as a list
         return Settings(), ()
     if not isinstance(data, Mapping):
         return Settings(), (f"the section 'codels' must be an object, not {_shown(data)}; all defaults are used",)

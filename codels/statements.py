@@ -60,7 +60,8 @@ def code(line: str, language: str) -> str:
 def is_in_string(site: Site) -> bool:
     """Whether the caret's line begins inside a triple-quoted string. Looks closer only at lines with such quotes."""
     lines, least = site.snapshot.lines, max(0, site.line - MAX_LINES_ABOVE)
-    first = next((number for number in range(site.line - 1, least - 1, -1) if _TOP.match(lines[number])), least)
+    numbers = range(site.line - 1, least - 1, -1)
+    first = next((n for n in numbers if lines[n][0] in "acd" and _TOP.match(lines[n])), least)
     quote = ""
     for line in lines[first : site.line]:
         if quote in line if quote else '"""' in line or "'''" in line:

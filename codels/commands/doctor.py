@@ -16,7 +16,7 @@ from codels.core import CancelToken, Site, Snapshot
 from codels.errors import CodelsError, ModelError
 from codels.registry import store
 from codels.registry.card import ModelCard
-from codels.runtime import Runtime
+from codels.runtime import Runtime, find
 from codels.settings import Settings
 
 _PACKAGES = ("llama-cpp-python", "pygls", "lsprotocol", "numpy", "platformdirs")
@@ -31,7 +31,7 @@ def doctor(model: str) -> int:
     for line in _installed():
         print(line)
     try:
-        card = store.find(settings.model)
+        card = find(settings.model)
         for line in _described(card):
             print(line)
         print(with_runtime(settings, _probe(time.monotonic())))

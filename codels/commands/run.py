@@ -12,8 +12,7 @@ from codels.core import Answer, CancelToken, Site, Snapshot
 from codels.engine.process import spawn
 from codels.errors import UserError
 from codels.lines import split_lines
-from codels.registry import store
-from codels.runtime import Runtime
+from codels.runtime import Runtime, find
 from codels.settings import Settings
 
 T = TypeVar("T")
@@ -31,8 +30,7 @@ def with_runtime(settings: Settings, use: Callable[[Runtime], Awaitable[T]]) -> 
     """Run `use` on a loaded runtime. Raises `CodelsError` where the model cannot be loaded."""
 
     async def run() -> T:
-        card = store.find(settings.model)  # say what is wrong with the name before anything is started
-        store.locate(card)
+        card = find(settings.model)  # say what is wrong with the name before anything is started
         runtime = Runtime(lambda _status: None, lambda notice: print(f"codels: {notice}", file=sys.stderr))
         await runtime.start(await spawn(warm=card.backend))
         try:

@@ -71,9 +71,10 @@ class EngineClient:
         self._life = asyncio.create_task(self._live())
 
     def load(self, spec: LoadSpec) -> None:
-        """Load a model in place of the former one, also while that still loads. `status` follows; nothing waits."""
+        """Load a model in place of the former one, which has nothing more to load or say. `status` follows."""
         self._spec = spec
-        self._send({"op": "cancel", "id": self._load_id})
+        for id_ in (self._load_id, *self._waiting):
+            self._send({"op": "cancel", "id": id_})
         self._set(Status(State.LOADING, f"loading {self._name}"))
         self._load_id = next(self._ids)
         self._send(wire.load(self._load_id, spec))

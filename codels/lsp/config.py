@@ -30,6 +30,8 @@ class Configuration:
         self._on_settings = on_settings
         self._tell = tell
         self._told: set[str] = set()
+        self.is_told = False
+        """Whether the editor has said anything."""
 
     def take(self, data: object) -> None:
         """Settings as JSON, with or without the section's name around them; None says nothing."""
@@ -37,6 +39,7 @@ class Configuration:
             data = data[SECTION]
         if data is None:
             return
+        self.is_told = True
         parsed, problems = settings.parse(data)
         for problem in problems:
             if problem not in self._told:
@@ -56,5 +59,5 @@ class Configuration:
         except Exception as error:
             log.warning("the editor did not answer workspace/configuration (%s)", type(error).__name__)
             return
-        if answers:
+        if isinstance(answers, list | tuple) and answers:
             self.take(answers[0])

@@ -6,6 +6,8 @@ one beyond the line end counts as at it. That is how the LSP specification reads
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lsprotocol import types as lsp
 
 from codels.core import Completion, Site
@@ -13,6 +15,9 @@ from codels.lines import split_lines
 
 _CONTINUATION = bytes(range(0x80, 0xC0))
 """UTF-8 bytes that continue a character."""
+
+_KEEPERS_OF_LINE_ENDS = {"Neovim", "emacs", "Eglot"}
+"""Editors (by their `clientInfo.name`) that hold lines without ends, and write the file's own when they save."""
 
 
 def column(line: str, character: int, encoding: str) -> int:
@@ -32,6 +37,13 @@ def units(line: str, column: int, encoding: str) -> int:
     if encoding == "utf-8":
         return len(before.encode("utf-8", "surrogatepass"))
     return len(before.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def for_client(completions: tuple[Completion, ...], client: str) -> tuple[Completion, ...]:
+    """The texts as the editor `client` takes them: some show a carriage return as a character of its own."""
+    if client not in _KEEPERS_OF_LINE_ENDS:
+        return completions
+    return tuple(replace(c, text=c.text.replace("\r\n", "\n").replace("\r", "\n")) for c in completions)
 
 
 def inline_list(site: Site, completions: tuple[Completion, ...], encoding: str) -> lsp.InlineCompletionList:

@@ -37,8 +37,9 @@ class CodelsServer(Server):
         self.runtime = Runtime(self._take_status, self.tell)
         self.session = Session(self.runtime, self.documents)
         self.configuration = Configuration(self.runtime.configure, self.tell)
-        self.on_close = self.runtime.forget
+        self.on_close = self.session.close
         self.parent_watch: asyncio.Task[None] | None = None
+        self.client = ""
         self._progress = LoadProgress(self)
         self._is_initialized = False
         self._is_down_told = False
@@ -81,10 +82,13 @@ def create_server() -> CodelsServer:
     def initialize(ls: CodelsServer, params: lsp.InitializeParams) -> None:
         encoding = ls.workspace.position_encoding
         ls.documents.encoding = str(getattr(encoding, "value", encoding))
+        ls.client = params.client_info.name if params.client_info else ""
         text = params.capabilities.text_document
         if not (text and text.inline_completion):
             ls.feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions(trigger_characters=_TRIGGERS))(completion)
-        ls.configuration.take(params.initialization_options or {})
+        ls.configuration.take(params.initialization_options)
+        if not ls.configuration.is_told:
+            ls.configuration.take({})
         if params.process_id:
             _watch(ls, params.process_id)
 
@@ -105,14 +109,14 @@ def create_server() -> CodelsServer:
         if found is None:
             return lsp.InlineCompletionList(items=[])
         site, answer = found
-        return convert.inline_list(site, answer.completions, ls.documents.encoding)
+        return convert.inline_list(site, convert.for_client(answer.completions, ls.client), ls.documents.encoding)
 
     async def completion(ls: CodelsServer, params: lsp.CompletionParams) -> lsp.CompletionList:
         found = await ls.session.complete(params.text_document.uri, params.position, is_explicit=False)
         if found is None:
             return lsp.CompletionList(is_incomplete=True, items=[])
         site, answer = found
-        return convert.completion_list(site, answer.completions, ls.documents.encoding)
+        return convert.completion_list(site, convert.for_client(answer.completions, ls.client), ls.documents.encoding)
 
     @server.feature(STATUS_REQUEST)
     def status(ls: CodelsServer, _params: Any) -> dict[str, Any]:

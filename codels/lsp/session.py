@@ -17,7 +17,7 @@ from codels.runtime import Runtime
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Running:
     version: int
     is_explicit: bool
@@ -30,7 +30,7 @@ class Session:
     def __init__(self, runtime: Runtime, documents: Documents) -> None:
         self._runtime = runtime
         self._documents = documents
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, list[_Running]] = {}
         self.last = Answer(reason="nothing was asked for yet")
 
     async def complete(self, uri: str, position: lsp.Position, is_explicit: bool) -> tuple[Site, Answer] | None:
@@ -52,19 +52,31 @@ class Session:
             running.cancel.cancel()  # the client's $/cancelRequest arrives as a CancelledError
             raise
         finally:
-            if self._running.get(uri) is running:
-                del self._running[uri]
+            self._end(uri, running)
         self.last = self._checked(site, answer)
         log.debug("line %d: %s", site.line + 1, self.last.reason or self.last.origin)
         return site, self.last
 
+    def close(self, uri: str) -> None:
+        """The document was closed: nobody can use the answers that are under way."""
+        for running in self._running.get(uri, ()):
+            running.cancel.cancel()
+        self._runtime.forget(uri)
+
     def _begin(self, site: Site, is_explicit: bool) -> _Running:
-        former = self._running.get(site.snapshot.uri)
+        """What was asked for by hand goes on for as long as the document stays as it was."""
         running = _Running(site.snapshot.version, is_explicit, CancelToken())
-        if former and not (former.is_explicit and former.version == running.version):
-            former.cancel.cancel()
-        self._running[site.snapshot.uri] = running
+        all_running = self._running.setdefault(site.snapshot.uri, [])
+        for former in all_running:
+            if not (former.is_explicit and former.version == running.version):
+                former.cancel.cancel()
+        all_running.append(running)
         return running
+
+    def _end(self, uri: str, running: _Running) -> None:
+        self._running[uri].remove(running)
+        if not self._running[uri]:
+            del self._running[uri]
 
     def _checked(self, site: Site, answer: Answer) -> Answer:
         version = self._documents.version(site.snapshot.uri)

@@ -6,7 +6,7 @@ import pytest
 from helpers import site
 
 from codels.core import Completion
-from codels.lsp.convert import column, completion_list, inline_list, units
+from codels.lsp.convert import column, completion_list, for_client, inline_list, units
 
 HIGH, LOW = "\ud83d", "\ude00"  # the halves of 😀, each alone
 
@@ -111,3 +111,18 @@ def test_menu_items(text: str, completion: str, label: str, new_text: str, start
     assert item.text_edit.range.start.character == start  # type: ignore[union-attr]
     assert item.text_edit.range.end.character == units(at.text, at.column, "utf-16")  # type: ignore[union-attr]
     assert (item.kind is not None and item.kind.name == "Snippet") == ("\r" in completion or "\n" in completion)
+
+
+@pytest.mark.parametrize(
+    ("client", "text", "sent"),
+    [
+        ("Visual Studio Code", "a\r\nb", "a\r\nb"),
+        ("", "a\r\nb", "a\r\nb"),
+        ("Neovim", "a\r\nb", "a\nb"),
+        ("Neovim", "a\rb", "a\nb"),
+        ("Neovim", "a\nb", "a\nb"),
+    ],
+)
+def test_line_ends_are_the_documents_but_for_editors_that_keep_them_away(client: str, text: str, sent: str) -> None:
+    (completion,) = for_client((Completion(text, -1.0),), client)
+    assert completion == Completion(sent, -1.0)

@@ -11,6 +11,7 @@ from codels.settings import Settings, parse
 GOOD: list[tuple[Any, dict[str, Any]]] = [
     (None, {}),
     ({}, {}),
+    ([], {}),  # how Lua writes an empty table
     ({"enable": False}, {"enable": False}),
     ({"disabled_languages": ["markdown", "c"]}, {"disabled_languages": ("markdown", "c")}),
     ({"disabledLanguages": []}, {}),
@@ -68,7 +69,7 @@ def test_bad_becomes_a_sentence_and_the_default(key: str, value: Any, sentence: 
     assert sentence in problems[0]
 
 
-@pytest.mark.parametrize("data", [[], [1], "x", 5, True, 0.5, "", False])
+@pytest.mark.parametrize("data", [[1], "x", 5, True, 0.5, "", False])
 def test_no_object_at_all(data: Any) -> None:
     settings, (problem,) = parse(data)
     assert settings == Settings()

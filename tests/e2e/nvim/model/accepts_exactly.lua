@@ -1,0 +1,12 @@
+-- Tab puts exactly the ghost into the buffer; undo takes it back, and then what was typed.
+local editor = require('editor').open('shapes.py', { '"""Shapes."""' })
+local ghost = editor:type_for_any_ghost()
+local typed = editor:text()
+editor:type('<Tab>')
+editor:expect_text('Tab inserts the ghost', typed .. ghost)
+editor:expect('the cursor is behind it', editor:lua([[return vim.fn.col('.') == vim.fn.col('$')]]), true)
+editor:type('<Esc>u')
+editor:expect_text('undo takes back the ghost alone', typed)
+editor:type('u')
+editor:expect_text('undo takes back the typed line', (typed:gsub('\n[^\n]*$', '')))
+editor:quit()
