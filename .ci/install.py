@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import venv
@@ -28,7 +29,8 @@ llama-cpp-python, which runs the model, could not be built: it comes as C++ sour
 compiler (Debian/Ubuntu: apt install build-essential; Fedora: dnf install gcc-c++; macOS: xcode-select --install;
 Windows: Visual Studio Build Tools). Without a compiler, its project publishes prebuilt wheels for the CPU, CUDA and
 Metal; install the one for your machine and run the command again, for the CPU for example:
-    {python} -m pip install llama-cpp-python --extra-index-url https://abetlen.github.io/llama-cpp-python/whl/cpu
+    {python} -m pip install --only-binary llama-cpp-python llama-cpp-python \\
+        --extra-index-url https://abetlen.github.io/llama-cpp-python/whl/cpu
 """
 
 
@@ -57,6 +59,7 @@ def _make_venv() -> bool:
     try:
         venv.create(VENV, with_pip=True)
     except (subprocess.CalledProcessError, OSError) as error:
+        shutil.rmtree(VENV, ignore_errors=True)  # half of one would be taken for whole the next time
         print(f"{sys.executable} cannot make a virtual environment ({error}); on Debian: apt install python3-venv")
         return False
     return True

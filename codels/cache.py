@@ -1,7 +1,7 @@
 """Answers already given: at the same caret, or further on in what they said ("typed-through").
 
-The key holds everything that an answer depends on: model, settings, document, and the text on both sides of the
-caret (a key without the suffix answers for code that has changed below).
+An answer holds while all that it depends on is equal: model, settings, language, document, and the text on both
+sides of the caret (a cache that leaves out the suffix answers for code that has changed below).
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from codels.core import Completion, Site
 from codels.lines import split_lines
+from codels.prompt import budget
 
 MAX_ENTRIES = 128
-CHARS_BEFORE = 2000
-CHARS_AFTER = 1000
-"""How much text around the caret must be equal. More than a small model reads; a constant cost for any file."""
+CHARS_BEFORE = CHARS_AFTER = budget.MAX_CHARS
+"""How much text around the caret must be equal: as much as a prompt can show, in files of any size."""
 
 
 @dataclass(frozen=True, slots=True)

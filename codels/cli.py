@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import os
 import sys
 
@@ -13,9 +14,10 @@ from codels.errors import CodelsError
 
 def main(argv: list[str] | None = None) -> None:
     """Run a command and end the process with its exit code."""
-    options = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a sign that a terminal lacks must not cost the answer
     try:
-        code = options.run(options)
+        code = _run(argv)
     except CodelsError as error:
         print(f"codels: {error}", file=sys.stderr)
         code = 2
@@ -25,6 +27,16 @@ def main(argv: list[str] | None = None) -> None:
         code = 1
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # `codels … | head`: nobody reads, which is no error to show
     sys.exit(code)
+
+
+def _run(argv: list[str] | None) -> int:
+    try:
+        options = _parser().parse_args(argv)
+        code: int = options.run(options)
+        return code
+    finally:
+        if sys.stdout:
+            sys.stdout.flush()  # that nobody reads shows here, and not when the interpreter ends
 
 
 def _parser() -> argparse.ArgumentParser:

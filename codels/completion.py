@@ -27,9 +27,6 @@ LINE_TOKENS = 48
 CANDIDATE_TEMPERATURE = 0.6
 """For further candidates: they should differ from the first and still be code."""
 
-MAX_PROMPT_TOKENS = 2048
-"""Whatever the model could read: on a laptop's CPU a longer prompt takes longer than anybody waits."""
-
 MAX_FITS = 4
 
 
@@ -84,35 +81,33 @@ class _Generated:
 class Completer:
     """Answers carets. Holds the cache and what it learned about each document's density, nothing else."""
 
-    def __init__(self, engine: Engine, workspace: Workspace | None = None) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._workspace = workspace or Workspace()
+        self._workspace = Workspace()
         self._cache = Cache()
-        self._chars_per_token: dict[str, float] = {}
+        self._chars_per_token: dict[tuple[str, str], float] = {}
 
     def forget(self, uri: str) -> None:
         """The document was closed."""
-        self._chars_per_token.pop(uri, None)
+        self._chars_per_token = {key: n for key, n in self._chars_per_token.items() if key[1] != uri}
 
     async def complete(self, request: Request) -> Answer:
-        """What to offer, or why nothing. Never raises for a reason that a user can meet."""
+        """What to offer, or why nothing. Raises `CodelsError` where the model or its engine fails."""
         site, clock = request.site, Clock()
         decision = trigger.decide(site, request.settings, request.model.languages, request.is_explicit)
         clock.lap("trigger")
         if decision.shape is None:
             return clock.answer(reason=decision.reason)
-        key = (request.model, request.settings)
+        key = (request.model, request.settings, site.snapshot.language)
         hit = None if request.is_explicit else self._cache.get(key, site)
         clock.lap("cache")
         if hit:
             return clock.answer(hit.completions, origin=hit.origin)
         snippets = context.gather(site, self._workspace)
         clock.lap("context")
-        try:
-            answer = await self._ask(_Task(request, decision.shape, snippets, clock))
-        except CodelsError as error:
-            return clock.answer(reason=str(error))
-        if answer.completions and not request.cancel.is_cancelled:
+        answer = await self._ask(_Task(request, decision.shape, snippets, clock))
+        is_cut = answer.stats is not None and answer.stats.why_stopped == "time"
+        if answer.completions and not is_cut and not request.cancel.is_cancelled:
             self._cache.put(key, site, answer.completions)
         return answer
 
@@ -122,7 +117,12 @@ class Completer:
         completions: dict[str, Completion] = {}
         reason, stats = "", None
         for seed in range(request.settings.candidates if request.is_explicit else 1):
-            generated = await self._generate(task, _params(task, seed))
+            try:
+                generated = await self._generate(task, _params(task, seed))
+            except CodelsError:
+                if completions:
+                    break  # one that failed costs none that is there
+                raise
             stats = stats or generated.stats
             if request.cancel.is_cancelled or generated.stats.why_stopped == "cancelled":
                 return clock.answer(reason="overtaken by a newer key", stats=stats)
@@ -138,7 +138,7 @@ class Completer:
         """One answer of the model; the window is fitted again, smaller, when the prompt turns out too long."""
         site, model, clock = task.request.site, task.request.model, task.clock
         for _ in range(MAX_FITS):
-            density = self._chars_per_token.get(site.snapshot.uri, CHARS_PER_TOKEN)
+            density = self._chars_per_token.get((model.id, site.snapshot.uri), CHARS_PER_TOKEN)
             window = budget.fit(site, task.snippets, int(_max_prompt(model) * density))
             clock.lap("budget")
             prompt = render(model.family, model.order, window, _place(site))
@@ -146,7 +146,8 @@ class Completer:
             try:
                 return await self._read(task, prompt, params)
             except PromptTooLong as error:
-                self._chars_per_token[site.snapshot.uri] = density * 0.95 * error.n_limit / error.n_prompt
+                shrunk = density * 0.95 * error.n_limit / error.n_prompt
+                self._chars_per_token[model.id, site.snapshot.uri] = shrunk
             finally:
                 clock.lap("generate")
         raise EngineDown("the text around the caret does not fit the model's context window")
@@ -183,7 +184,7 @@ def _params(task: _Task, seed: int) -> SamplingParams:
 
 def _max_prompt(model: Model) -> int:
     """The same for lines and blocks, so that the window does not move between them: a quarter is the answer's."""
-    return min(model.context_window - model.context_window // 4, MAX_PROMPT_TOKENS)
+    return model.context_window - model.context_window // 4
 
 
 def _place(site: Site) -> Place:

@@ -1,7 +1,7 @@
 """From what the model said to what goes into the buffer. Each step is a function from a draft to text.
 
-Add a step by writing it and its line in `STEPS`, plus rows in `tests/test_postprocess.py`. A step that fails is
-logged and skipped. A draft that a step empties is dropped, and the step's name is the reason.
+Add a step by writing it and its line in `STEPS`, plus rows in `tests/unit/test_postprocess.py`. A step that fails is
+logged and skipped. A draft that a step empties is dropped, with the reason that stands beside the step.
 """
 
 from __future__ import annotations
@@ -41,20 +41,21 @@ def clean(draft: Draft) -> tuple[str, str]:
     """The text to offer, and why there is none where it is empty."""
     if not draft.text.strip():
         return "", "the model has nothing to add"
-    for step in STEPS:
+    for step, reason in STEPS.items():
         try:
             text = step(draft)
-        except Exception:
-            log.warning("postprocess step %s failed and is skipped", step.__name__, exc_info=True)
+        except Exception as error:
+            log.warning("postprocess step %s failed and is skipped (%s)", step.__name__, type(error).__name__)
+            log.debug("its traceback", exc_info=True)  # which may quote the user's code
             continue
         if not text.strip():
-            return "", f"filtered: {_said(step)}"
+            return "", f"filtered: {reason}"
         draft = replace(draft, text=text)
     return draft.text, ""
 
 
 def end_with_statement(draft: Draft) -> str:
-    """Nothing is left of the statement or block."""
+    """Cut behind the statement or block at the caret, or before a last line that a limit cut somewhere."""
     end = statements.end(draft.site, draft.text, draft.shape)
     if end is not None:
         return draft.text[:end]
@@ -64,7 +65,7 @@ def end_with_statement(draft: Draft) -> str:
 
 
 def leave_out_suffix(draft: Draft) -> str:
-    """It stands right of the caret already."""
+    """Cut what the rest of the caret's line says already."""
     text, after = draft.text.rstrip(" \t"), draft.site.after.strip()
     if not after:
         return draft.text
@@ -94,7 +95,7 @@ def _is_closing(text: str) -> bool:
 
 
 def leave_out_lines_below(draft: Draft) -> str:
-    """It stands below the caret already."""
+    """Cut where the suggestion goes on with the lines below the caret."""
     below = _lines_below(draft.site)
     lines = draft.text.split("\n")
     for number in range(len(lines)):
@@ -113,7 +114,7 @@ def _is_same(said: list[str], below: list[str]) -> bool:
 
 
 def leave_out_repetition(draft: Draft) -> str:
-    """It repeats itself or the lines above."""
+    """Cut where a group of lines is said a second time."""
     site, lines = draft.site, draft.text.split("\n")
     whole = [site.before + lines[0], *lines[1:]]
     whole[-1] += site.after
@@ -122,12 +123,12 @@ def leave_out_repetition(draft: Draft) -> str:
 
 
 def leave_out_stutter(draft: Draft) -> str:
-    """It says the same words again and again."""
+    """Drop what ends in a loop of words."""
     return "" if stutters(draft.text) else draft.text
 
 
 def indent_as_the_file(draft: Draft) -> str:
-    """Nothing but indentation."""
+    """Tabs or blanks, as the lines around have them."""
     lines, sign = draft.text.split("\n"), indent.sign(draft.site)
     n_kept = 1 if draft.site.before else 0  # the first line goes on where the caret stands
     if not sign:
@@ -136,7 +137,7 @@ def indent_as_the_file(draft: Draft) -> str:
 
 
 def end_neatly(draft: Draft) -> str:
-    """White space only."""
+    """No white space at the ends of lines, but what separates the suggestion from code right of it."""
     *lines, last = draft.text.split("\n")
     if not draft.site.after.strip():
         return "\n".join(line.rstrip() for line in [*lines, last]).rstrip()
@@ -144,7 +145,7 @@ def end_neatly(draft: Draft) -> str:
 
 
 def stay_parsable(draft: Draft) -> str:
-    """It would add a syntax error."""
+    """The longest part, in whole lines, that adds no syntax error."""
     if draft.site.snapshot.language != "python":
         return draft.text
     text = draft.text
@@ -154,21 +155,22 @@ def stay_parsable(draft: Draft) -> str:
 
 
 def end_lines_as_the_file(draft: Draft) -> str:
-    """Nothing but line ends."""
+    """Carriage returns where the document has them."""
     return draft.text.replace("\n", draft.site.snapshot.newline)
 
 
-STEPS: tuple[Step, ...] = (
-    end_with_statement,
-    leave_out_suffix,
-    leave_out_lines_below,
-    leave_out_repetition,
-    leave_out_stutter,
-    indent_as_the_file,
-    end_neatly,
-    stay_parsable,
-    end_lines_as_the_file,
-)
+STEPS: dict[Step, str] = {
+    end_with_statement: "nothing is left of the statement or block",
+    leave_out_suffix: "it stands right of the caret already",
+    leave_out_lines_below: "it stands below the caret already",
+    leave_out_repetition: "it repeats itself or the lines above",
+    leave_out_stutter: "it says the same words again and again",
+    indent_as_the_file: "it is nothing but indentation",
+    end_neatly: "it is nothing but white space",
+    stay_parsable: "it would add a syntax error",
+    end_lines_as_the_file: "it is nothing but line ends",
+}
+"""The steps in their order, and what is said when one leaves nothing."""
 
 
 def stutters(text: str) -> bool:
@@ -179,11 +181,6 @@ def stutters(text: str) -> bool:
         text.endswith(text[-n:] * N_STUTTER) and len(set(text[-n:])) > 1 and any(char.isalpha() for char in text[-n:])
         for n in range(2, longest + 1)
     )
-
-
-def _said(step: Step) -> str:
-    text = (step.__doc__ or step.__name__).strip().rstrip(".")
-    return text[0].lower() + text[1:]
 
 
 def _lines_below(site: Site, n: int = 3) -> list[str]:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from codels.backends import LoadSpec, ModelInfo
 from codels.completion import Completer, Model, Request
 from codels.core import Answer, CancelToken, Site
-from codels.engine.client import EngineClient, Status
-from codels.errors import CodelsError, UserError
+from codels.engine.client import EngineClient, State, Status
+from codels.errors import CodelsError, EngineDown, UserError
 from codels.prompt import Family, Order
 from codels.prompt.families import FAMILIES
 from codels.registry import store
@@ -19,6 +19,10 @@ from codels.registry.card import ModelCard
 from codels.settings import Settings
 
 _MARKERS = tuple(dict.fromkeys(marker for family in FAMILIES.values() for marker in family.all_markers))
+
+
+DEFAULT_CONTEXT_WINDOW = 4096
+"""Tokens, for a model without a card: as much as prompts use. What it was trained on may take all the memory."""
 
 
 class Runtime:
@@ -35,7 +39,6 @@ class Runtime:
         self.settings = Settings()
         self.card: ModelCard | None = None
         self.model: Model | None = None
-        self.problem = ""
         self._told: set[str] = set()
 
     async def start(self, process: asyncio.subprocess.Process | None = None) -> None:
@@ -54,18 +57,20 @@ class Runtime:
         try:
             self.card = find(settings.model)
             self.engine.load(load_spec(self.card, settings))
-            self.problem = ""
         except CodelsError as error:
             self.card = None
-            self.problem = str(error)
-            self._tell(self.problem)
+            self.engine.fail(str(error))
 
     async def complete(self, site: Site, is_explicit: bool, cancel: CancelToken) -> Answer:
-        if self.problem:
-            return Answer(reason=self.problem)
+        """What to offer at `site`, or why nothing. A model that fails is told to the user, once."""
         if self.model is None:
             return Answer(reason=self.engine.status.message)
-        return await self._completer.complete(Request(site, self.model, self.settings, is_explicit, cancel))
+        try:
+            return await self._completer.complete(Request(site, self.model, self.settings, is_explicit, cancel))
+        except CodelsError as error:
+            if not isinstance(error, EngineDown):  # that one tells by its status
+                self._tell(str(error))
+            return Answer(reason=str(error))
 
     def forget(self, uri: str) -> None:
         self._completer.forget(uri)
@@ -79,6 +84,8 @@ class Runtime:
             self.model, notice = resolve(self.card, status.info)
             if notice:
                 self._tell(notice)
+        if status.state is State.FAILED:
+            self._tell(status.message)
         self._on_status(status)
 
     def _tell(self, notice: str) -> None:
@@ -101,7 +108,8 @@ def find(name: str) -> ModelCard:
 def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
     """Raises `ModelError` where the file is not as the card says."""
     threads = settings.threads or max(1, (os.cpu_count() or 2) - 1)
-    return LoadSpec(card.backend, str(store.locate(card)), card.context_window, threads, _MARKERS)
+    window = card.context_window or DEFAULT_CONTEXT_WINDOW
+    return LoadSpec(card.backend, str(store.locate(card)), window, threads, _MARKERS)
 
 
 def resolve(card: ModelCard, info: ModelInfo) -> tuple[Model, str]:
@@ -117,14 +125,24 @@ def resolve(card: ModelCard, info: ModelInfo) -> tuple[Model, str]:
             return _model(card, info, family, order), ""
         notice = f"{card.id}: its vocabulary has no {missing[0]}, which family {family.name} needs"
     else:
-        for family in FAMILIES.values():
-            order = Order.SPM if family.spm and not family.psm else Order.PSM
-            if family.bare_markers and known.issuperset(family.bare_markers):
-                said = f"{card.id} has no card: the fill-in-the-middle markers of family {family.name} were found"
-                return _model(card, info, family, order), f"{said} in its vocabulary and are used"
+        fitting = _fitting(known)
+        if fitting:
+            family, *others = fitting
+            order = Order.PSM if family.psm and not family.is_own else Order.SPM
+            also = f"; {', '.join(other.name for other in others)} would fit as well" if others else ""
+            said = f"{card.id} has no card: its vocabulary has the fill-in-the-middle markers of family {family.name}"
+            return _model(card, info, family, order), f"{said}, which are used{also}"
         notice = f"{card.id} has no fill-in-the-middle tokens"
     plain = _model(card, info, FAMILIES["plain"], Order.PSM)
     return plain, f"{notice}; it only sees the text before the caret"
+
+
+def _fitting(known: set[str]) -> list[Family]:
+    """The families whose markers are all there and of whose other markers the fewest are missing; the richest first."""
+    families = [f for f in FAMILIES.values() if f.markers and not f.opening and known.issuperset(f.markers)]
+    n_missing = {f.name: len(set(f.all_markers) - known) for f in families}
+    least = min(n_missing.values(), default=0)
+    return sorted((f for f in families if n_missing[f.name] == least), key=lambda f: -len(f.all_markers))
 
 
 def _model(card: ModelCard, info: ModelInfo, family: Family, order: Order) -> Model:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from codels.backends import LoadSpec, ModelInfo, OnProgress
 from codels.backends.llamatext import Spelling, TextStream, common_prefix
 from codels.core import CancelToken, Part, Prompt, SamplingParams, Stats, Step
-from codels.errors import BackendMissing, PromptTooLong
+from codels.errors import BackendMissing, ModelError, PromptTooLong
 
 if TYPE_CHECKING:
     from codels.backends.llamanative import Context
@@ -75,10 +75,10 @@ class LlamaCpp:
 
     def _reuse(self, tokens: list[int]) -> int:
         """Keep the cached tokens that this prompt shares; at least the last one is evaluated, for its logits."""
-        n_kept = min(common_prefix(self._cached, tokens), len(tokens) - 1)
-        self._context.forget(n_kept)
-        del self._cached[n_kept:]
-        return n_kept
+        n_shared = min(common_prefix(self._cached, tokens), len(tokens) - 1)
+        if n_shared < len(self._cached):
+            self._keep(n_shared)
+        return len(self._cached)
 
     def _prefill(self, tokens: list[int], cancel: CancelToken, clock: _Clock) -> str:
         """Evaluate what is not cached, in slices; what is done stays usable. Returns why it stopped, or ""."""
@@ -93,10 +93,20 @@ class LlamaCpp:
         return ""
 
     def _evaluate(self, tokens: list[int]) -> bool:
-        is_done = self._context.decode(tokens, len(self._cached))
+        try:
+            is_done = self._context.decode(tokens, len(self._cached))
+        except ModelError:
+            self._keep(0)
+            raise
         if is_done:
             self._cached += tokens
+        else:
+            self._keep(len(self._cached))
         return is_done
+
+    def _keep(self, n_tokens: int) -> None:
+        """The first `n_tokens`, or fewer where the model's memory cannot be cut."""
+        del self._cached[self._context.forget(n_tokens) :]
 
     def _decode(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, clock: _Clock) -> Iterator[Step]:
         """Token by token; the step that carries stats says why it stopped."""

@@ -87,7 +87,7 @@ class Context:
         self._context = llama.llama_init_from_model(model, params)
         if not self._context:
             llama.llama_model_free(model)
-            raise ModelError(f"no memory for a context of {params.n_ctx} tokens; set a smaller context_window")
+            raise ModelError(f"no memory for a context of {params.n_ctx} tokens; choose a smaller model")
         self._memory = llama.llama_get_memory(self._context)
         self._batch = llama.llama_batch_init(n_slice, 0, 1)
         self._abort: ctypes.Array[ctypes.c_char] | None = None
@@ -107,11 +107,15 @@ class Context:
         llama.llama_set_abort_callback(self._context, callback, ctypes.cast(flag, ctypes.c_void_p))
         cancel.on_cancel(lambda: setattr(flag, "value", b"\x01"))
 
-    def forget(self, n_kept: int) -> None:
-        llama.llama_memory_seq_rm(self._memory, 0, n_kept, -1)
+    def forget(self, n_kept: int) -> int:
+        """Keep the first `n_kept` tokens, or none where the memory cannot be cut (recurrent models); how many."""
+        if llama.llama_memory_seq_rm(self._memory, 0, n_kept, -1):
+            return n_kept
+        llama.llama_memory_clear(self._memory, True)
+        return 0
 
     def decode(self, tokens: list[int], position: int) -> bool:
-        """Evaluate `tokens` from `position` on. False: aborted, or no room; then nothing was added."""
+        """Evaluate `tokens` from `position` on. False: aborted, or no room; `forget` what of them is there."""
         batch = self._batch
         batch.n_tokens = len(tokens)
         for index, token in enumerate(tokens):
@@ -121,8 +125,6 @@ class Context:
             batch.seq_id[index][0] = 0
             batch.logits[index] = index == len(tokens) - 1
         answer = llama.llama_decode(self._context, batch)
-        if answer:
-            self.forget(position)
         if answer < 0:
             raise ModelError(f"llama.cpp failed to evaluate {len(tokens)} tokens at {position} (it answered {answer})")
         return bool(answer == 0)

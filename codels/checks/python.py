@@ -53,8 +53,10 @@ def _endings(site: Site, text: str) -> Iterator[str]:
         yield f"\n{indent}def _(): pass"
     if site.before.lstrip().startswith("try") and not is_header:
         yield f"\n{site.indent}finally: pass"
-    if not text and not site.before.strip():
-        yield from ("pass", "def _(): pass")
+    if not text:
+        yield " _"  # the rest of an expression
+        if not site.before.strip():
+            yield from ("pass", "def _(): pass")
 
 
 def _largest_statement(site: Site) -> Callable[[str], str] | None:

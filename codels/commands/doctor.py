@@ -28,8 +28,8 @@ _PROBE = ("def area(width, height):\n", "    return width *\n")
 def doctor(model: str) -> int:
     """Print one line for each thing that matters; 1 where something does not work."""
     settings = replace(Settings(), model=model or Settings().model, max_ms=60_000)
-    for line in _installed():
-        print(line)
+    installed = list(_installed())
+    print("\n".join(installed))
     try:
         card = find(settings.model)
         for line in _described(card):
@@ -37,6 +37,8 @@ def doctor(model: str) -> int:
         print(with_runtime(settings, _probe(time.monotonic())))
     except CodelsError as error:
         print(f"✗ {error}")
+        return 1
+    if any(line.startswith("✗") for line in installed):
         return 1
     print("✓ all works")
     return 0

@@ -17,6 +17,9 @@ from codels.settings import Settings
 
 T = TypeVar("T")
 
+MAX_DIGITS = 9
+"""Of a line or column; Python refuses to read very long numbers."""
+
 LANGUAGES = {
     ".py": "python", ".pyi": "python", ".pyw": "python", ".js": "javascript", ".jsx": "javascriptreact",
     ".ts": "typescript", ".tsx": "typescriptreact", ".go": "go", ".rs": "rust", ".java": "java", ".c": "c",
@@ -31,11 +34,14 @@ def with_runtime(settings: Settings, use: Callable[[Runtime], Awaitable[T]]) -> 
 
     async def run() -> T:
         card = find(settings.model)  # say what is wrong with the name before anything is started
-        runtime = Runtime(lambda _status: None, lambda notice: print(f"codels: {notice}", file=sys.stderr))
+        notices: list[str] = []
+        runtime = Runtime(lambda _status: None, notices.append)
         await runtime.start(await spawn(warm=card.backend))
         try:
             runtime.configure(settings)
-            await runtime.engine.ready()
+            await runtime.engine.ready()  # what is told from here on is in the answer or the error as well
+            for notice in notices:
+                print(f"codels: {notice}", file=sys.stderr)
             return await use(runtime)
         finally:
             await runtime.stop()
@@ -49,8 +55,9 @@ def site_of(place: str) -> Site:
     path = Path(file)
     try:
         text = path.read_bytes().decode("utf-8-sig", "replace")
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error  # a name with a zero byte
+        raise UserError(f"cannot read {file!r}: {reason}") from error
     lines = split_lines(text)
     if not 1 <= line <= len(lines):
         raise UserError(f"{file} has {len(lines)} lines, so there is no line {line}")
@@ -67,6 +74,6 @@ async def ask(runtime: Runtime, site: Site) -> Answer:
 
 def _split(place: str) -> tuple[str, int, int]:
     parts = place.rsplit(":", 2)
-    if len(parts) != 3 or not (parts[1].isdecimal() and parts[2].isdecimal()):
+    if len(parts) != 3 or not all(part.isdecimal() and len(part) <= MAX_DIGITS for part in parts[1:]):
         raise UserError(f"the place must be FILE:LINE:COL, such as app.py:12:5, not {place!r}")
     return parts[0], int(parts[1]), int(parts[2])

@@ -33,6 +33,7 @@ def gather(site: Site, workspace: Workspace, sources: Sequence[ContextSource] = 
     for source in sources:
         try:
             snippets.extend(source(site, workspace))
-        except Exception:
-            log.warning("context source %s failed and is skipped", source.__name__, exc_info=True)
+        except Exception as error:
+            log.warning("context source %s failed and is skipped (%s)", source.__name__, type(error).__name__)
+            log.debug("its traceback", exc_info=True)  # which may quote the user's code
     return tuple(snippets)

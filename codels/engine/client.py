@@ -47,7 +47,7 @@ class EngineClient:
     """One engine process. `load` may be called again with another model."""
 
     def __init__(self, on_status: Callable[[Status], None] = lambda _status: None) -> None:
-        self.status = Status(State.LOADING, "the engine is starting")
+        self.status = self._idle = Status(State.LOADING, "the engine is starting")
         self._on_status = on_status
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Queue[wire.Message | None]] = {}
@@ -78,6 +78,12 @@ class EngineClient:
         self._set(Status(State.LOADING, f"loading {self._name}"))
         self._load_id = next(self._ids)
         self._send(wire.load(self._load_id, spec))
+
+    def fail(self, reason: str) -> None:
+        """There is no model to load, for `reason`. The process goes on, for the next `load`."""
+        self._spec, self._load_id = None, next(self._ids)
+        self._idle = Status(State.FAILED, reason)
+        self._set(self._idle)
 
     async def ready(self) -> ModelInfo:
         """Wait until the model is loaded. Raises `EngineDown` with the reason where it cannot be."""
@@ -145,6 +151,8 @@ class EngineClient:
             delay_s = await self._restart(delay_s)
             if self._spec:
                 self.load(self._spec)
+            else:
+                self._set(self._idle)
 
     async def _restart(self, delay_s: float) -> float:
         """A new process after `delay_s`, or later where none can be started. Returns the next delay."""

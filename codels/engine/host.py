@@ -6,11 +6,11 @@ gone, whatever the reason; the process then ends at once, so that no weights out
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
@@ -19,7 +19,7 @@ from codels.backends import Backend
 from codels.core import CancelToken, Step
 from codels.engine import wire
 from codels.engine.scheduler import Job, Scheduler
-from codels.errors import EngineDown
+from codels.errors import CodelsError, EngineDown
 
 REPORT_EVERY_S = 0.2
 JOIN_S = 0.03
@@ -56,6 +56,8 @@ class Host:
         try:
             run(message, cancel)
         except Exception as error:
+            if not isinstance(error, CodelsError):
+                traceback.print_tb(error.__traceback__)  # without its message, which may quote the user's code
             self._send(wire.failed(message["id"], error))
 
     def _load(self, message: wire.Message, cancel: CancelToken) -> None:
@@ -116,9 +118,10 @@ def main() -> None:
     # Libraries print; the channel must not hear it. It moves to a descriptor of its own, and 1 becomes 2.
     channel = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
+    try:
         Host(channel).serve(sys.stdin.buffer, *sys.argv[1:2])
-    os._exit(0)  # a model thread may be deep in native code; nothing here needs to be saved
+    finally:  # also of a last line that was cut off by its writer's death
+        os._exit(0)  # a model thread may be deep in native code; nothing here needs to be saved
 
 
 if __name__ == "__main__":

@@ -20,16 +20,16 @@ GRACE_S = 1.0
 
 async def spawn(warm: str = "") -> asyncio.subprocess.Process:
     """Start an engine process, which imports the library of the backend `warm` while its caller goes on."""
-    # -P: a json.py in the user's folder must not stand in for the standard library's.
-    package = str(Path(codels.__file__).parent.parent)
-    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+    # -P, and our own place at the end: no json.py of the user's may stand in for the standard library's.
+    place = str(Path(codels.__file__).parent.parent)
+    code = f"import sys; sys.path.append({place!r}); from codels.engine.host import main; main()"
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-P", "-m", "codels.engine.host", *([warm] if warm else [])),
+        *("-P", "-c", code, *([warm] if warm else [])),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=wire.MAX_LINE_BYTES,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"},
+        env={**os.environ, "PYTHONUTF8": "1"},
         start_new_session=True,  # Ctrl-C in a terminal is for the editor's side, which then ends the engine
     )
 
@@ -42,9 +42,11 @@ async def read(process: asyncio.subprocess.Process, take: Callable[[wire.Message
             line = await process.stdout.readline()
             if not line:
                 break
-            take(wire.decode(line))
-        except (ValueError, KeyError, TypeError) as error:
+            message = wire.decode(line)
+        except ValueError as error:
             log.warning("the engine sent a message that cannot be read (%s)", type(error).__name__)
+            continue
+        take(message)
     code = await process.wait()
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 

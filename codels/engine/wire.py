@@ -31,7 +31,10 @@ def encode(message: Message) -> bytes:
 
 
 def decode(line: bytes) -> Message:
+    """Raises `ValueError` where the line is no message."""
     message: Message = json.loads(line)
+    if not isinstance(message, dict) or not {"op", "id"} <= set(message):
+        raise ValueError("no message")
     return message
 
 

@@ -30,16 +30,21 @@ class Configuration:
         self._on_settings = on_settings
         self._tell = tell
         self._told: set[str] = set()
-        self.is_told = False
-        """Whether the editor has said anything."""
+
+    def begin(self, options: object) -> None:
+        """Initialization options: the section, with or without its name around it. Without any, the defaults."""
+        section = options.get(SECTION) if isinstance(options, dict) and SECTION in options else options
+        self.take({} if section is None else section)
+
+    def take_pushed(self, data: object) -> None:
+        """All that a client pushes; without our section in it, it is not for us."""
+        if isinstance(data, dict):
+            self.take(data.get(SECTION))
 
     def take(self, data: object) -> None:
-        """Settings as JSON, with or without the section's name around them; None says nothing."""
-        if isinstance(data, dict) and SECTION in data:
-            data = data[SECTION]
+        """The section as JSON; null says nothing."""
         if data is None:
             return
-        self.is_told = True
         parsed, problems = settings.parse(data)
         for problem in problems:
             if problem not in self._told:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol, default_converter
 from pygls.protocol.language_server import lsp_method
@@ -26,6 +27,15 @@ class Protocol(LanguageServerProtocol):
     """Feeds the server's documents and ends the process the server's way."""
 
     _server: Server
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """pygls drops a request whose parameters it cannot read; an editor may wait for the answer without end."""
+        try:
+            return super().structure_message(data)
+        except JsonRpcException as error:
+            if "method" in data and isinstance(data.get("id"), int | str):
+                self._send_response(data["id"], error=error.to_response_error())
+            raise
 
     @lsp_method(lsp.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: lsp.DidOpenTextDocumentParams) -> None:

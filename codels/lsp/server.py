@@ -66,8 +66,6 @@ class CodelsServer(Server):
         if not self._is_initialized:
             return
         self._progress.follow(status)
-        if status.state is State.FAILED:
-            self.tell(status.message)
         if status.state is State.DOWN and not self._is_down_told:
             self.tell(f"{status.message}; it is being restarted")
         if status.state in (State.DOWN, State.READY):
@@ -86,9 +84,7 @@ def create_server() -> CodelsServer:
         text = params.capabilities.text_document
         if not (text and text.inline_completion):
             ls.feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions(trigger_characters=_TRIGGERS))(completion)
-        ls.configuration.take(params.initialization_options)
-        if not ls.configuration.is_told:
-            ls.configuration.take({})
+        ls.configuration.begin(params.initialization_options)
         if params.process_id:
             _watch(ls, params.process_id)
 
@@ -99,7 +95,7 @@ def create_server() -> CodelsServer:
 
     @server.feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
     async def configuration(ls: CodelsServer, params: lsp.DidChangeConfigurationParams) -> None:
-        ls.configuration.take(params.settings)
+        ls.configuration.take_pushed(params.settings)
         await ls.configuration.ask(ls)
 
     @server.feature(lsp.TEXT_DOCUMENT_INLINE_COMPLETION, lsp.InlineCompletionOptions())
@@ -129,8 +125,8 @@ def status_json(runtime: Runtime, last: Answer) -> dict[str, Any]:
     """What an editor's status line, and a person who wonders about silence, can ask for (`codels/status`)."""
     status = runtime.engine.status
     return {
-        "state": State.FAILED if runtime.problem else status.state,
-        "message": runtime.problem or status.message,
+        "state": status.state,
+        "message": status.message,
         "model": runtime.card.id if runtime.card else "",
         "languages": sorted(runtime.card.languages) if runtime.card else [],
         "lastReason": last.reason,

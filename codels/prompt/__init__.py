@@ -69,7 +69,7 @@ class Family:
     bos: bool = False
     opening: str = ""
     is_own: bool = False
-    """Ours: never concluded from a vocabulary, since other models share its markers."""
+    """Ours, and trained mostly suffix-first."""
 
     def template(self, order: Order, is_repo: bool = False) -> Template:
         if is_repo:
@@ -86,11 +86,6 @@ class Family:
         """Those that end an answer, stand between files or open an answer, too."""
         fields = (*self.psm, *self.spm, *self.repo_psm, *self.repo_spm, *self.file, *self.stop, self.opening)
         return tuple(marker for marker in _strings(fields) if marker)
-
-    @property
-    def bare_markers(self) -> tuple[str, ...]:
-        """The markers that identify the family in a model without a card."""
-        return () if self.is_own or self.opening else self.markers
 
 
 @dataclass(frozen=True, slots=True)

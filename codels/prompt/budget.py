@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from codels.core import Site, Snippet
 
+MAX_CHARS = 6144
+"""Of a window, whatever the model could read: on a laptop's CPU a longer prompt takes longer than anybody waits."""
+
 SUFFIX_SHARE = 0.3
 """Of the window. What the suffix does not need goes to the prefix; never the other way round, or the suffix
 would change with every key and with it all the tokens that follow it."""
@@ -26,13 +29,10 @@ class Window:
     suffix: str
     snippets: tuple[Snippet, ...] = ()
 
-    @property
-    def n_chars(self) -> int:
-        return len(self.prefix) + len(self.suffix) + sum(len(s.path) + len(s.text) for s in self.snippets)
-
 
 def fit(site: Site, snippets: tuple[Snippet, ...], max_chars: int) -> Window:
     """The window around the caret in at most `max_chars`; snippets take what the current file leaves, in order."""
+    max_chars = min(max_chars, MAX_CHARS)
     suffix = _suffix(site, int(max_chars * SUFFIX_SHARE))
     prefix = _prefix(site, max_chars - len(suffix))
     n_left = max_chars - len(prefix) - len(suffix)

@@ -41,7 +41,9 @@ def find(name: str) -> ModelCard:
     if path.suffix in _BACKEND_OF:
         family = "codels" if path.suffix == ".json" else ""
         order = Order.SPM if family else Order.PSM
-        return ModelCard(path.name, _BACKEND_OF[path.suffix], (ModelFile(str(path)),), family=family, order=order)
+        return ModelCard(
+            path.name, _BACKEND_OF[path.suffix], (ModelFile(str(path.absolute())),), family=family, order=order
+        )
     raise UserError(f"there is no model {name!r}; known are {', '.join(cards())}, or name the path of a .gguf file")
 
 

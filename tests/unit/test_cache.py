@@ -19,7 +19,7 @@ def rest(hit: Hit | None) -> list[str] | None:
     return [completion.text for completion in hit.completions] if hit else None
 
 
-FAR = "# far away\n" * 400
+FAR = "# far away\n" * 1200
 assert len(FAR) > 2 * CHARS_BEFORE
 
 HITS = [

@@ -83,7 +83,6 @@ def test_an_answer_ends_with_its_statement(text: str, words: list[str | Exceptio
     ("text", "words", "reason"),
     [
         ("x = ‸\n", [], "the model has nothing to add"),
-        ("x = ‸\n", [EngineDown("the engine died")], "the engine died"),
         ("x = ‸1 + 2 + y\n", ["a"], "code stands right of the caret"),
         ("x = ‸\n", ["a, " * 40], "filtered: it says the same words again and again"),
     ],
@@ -92,6 +91,30 @@ def test_silence_has_a_reason(text: str, words: list[str | Exception], reason: s
     answer = ask(ScriptedEngine(words), text)
     assert not answer.completions
     assert answer.reason == reason
+
+
+def test_a_failing_engine_is_not_an_answer() -> None:
+    with pytest.raises(EngineDown, match="the engine died"):
+        ask(ScriptedEngine([EngineDown("the engine died")]), "x = ‸\n")
+
+
+def test_a_candidate_that_fails_costs_none_that_is_there() -> None:
+    class Dying(ScriptedEngine):
+        async def generate(
+            self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, is_explicit: bool
+        ) -> AsyncIterator[Step]:
+            if params.seed:
+                raise EngineDown("the engine died")
+            async for step in super().generate(prompt, params, cancel, is_explicit):
+                yield step
+
+    assert texts(ask(Dying(["foo"]), "x = ‸\n", is_explicit=True)) == ["foo"]
+
+
+def test_what_a_limit_cut_is_not_kept() -> None:
+    engine = ScriptedEngine(["foo"], why="time")
+    completer = Completer(engine)
+    assert [complete(completer, site("x = ‸\n")).origin for _ in range(2)] == ["model", "model"]
 
 
 def test_generation_is_stopped_where_the_statement_ends() -> None:

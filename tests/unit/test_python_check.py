@@ -76,11 +76,7 @@ GOOD = [
     # broken before: left alone
     ("x = (\n‸\n", "def f(:"),
     ("def f(:\n    ‸\n", "return ("),
-    ("x = ‸\n", "foo("),
     ("class A\n    def f(self):\n        ‸\n", "return ("),
-    ("x = ‸\n", "a)"),
-    ("foo(‸, b)\n", "a)"),
-    ('x = f"{‸}"\n', "a b"),
 ]
 
 
@@ -90,6 +86,11 @@ def test_adds_none(text: str, suggestion: str) -> None:
 
 
 BAD = [
+    # unfinished before, but whatever stands at the caret would be wrong
+    ("x = ‸\n", "foo("),
+    ("x = ‸\n", "a)"),
+    ("foo(‸, b)\n", "a)"),
+    ('x = f"{‸}"\n', "a b"),
     ("‸", "def f(:"),
     ("x = 1\n‸\n", "y = ="),
     ("x = 1\n‸\n", "y = foo(1"),

@@ -35,6 +35,11 @@ def card(family: str, order: Order) -> ModelCard:
         (BARE, "seed-coder", "seed-coder", Order.SPM, "family seed-coder"),
         (BARE, "codestral", "codestral", Order.SPM, "family codestral"),
         (BARE, "codet5p", "plain", Order.PSM, WITHOUT),
+        (BARE, "codegemma", "codegemma", Order.PSM, "family codegemma"),
+        (BARE, "starcoder2", "starcoder2", Order.PSM, "family starcoder2"),
+        (BARE, "codels", "codels", Order.SPM, "family codels"),
+        (BARE, "mellum", "mellum", Order.SPM, "family mellum"),
+        (BARE, "refact", "starcoder", Order.PSM, "refact"),  # the same markers: the notice names the others
     ],
 )
 def test_resolve(model: ModelCard, markers: str, family: str, order: Order, notice: str) -> None:
