@@ -1,7 +1,7 @@
 """Libraries that run weights, behind one narrow protocol. Their imports happen inside `load`.
 
 A backend lives in the engine's process and is called from one thread. Add one by writing a file here and its
-line in `BACKENDS`; `tests/test_backends.py` holds the contract that all of them pass.
+line in `BACKENDS`; `tests/backends/test_contract.py` holds the contract that all of them pass.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The editors' documents, kept in step by incremental edits, and snapshots of them.
 
-An edit touches the lines it names, so its cost does not grow with the file.
+An edit touches the lines it names, whatever the file's size; a snapshot copies references to lines, once a version.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What some templates say about the file: its path within the repository, and names for people."""
+    """What some templates say about the file: its name, its folder's name, its language; never a whole path."""
 
     path: str = ""
     repo: str = ""

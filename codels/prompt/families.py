@@ -1,4 +1,4 @@
-"""Every model family with a documented fill-in-the-middle template, a row each, and `plain` for models without one.
+"""Every model family whose fill-in-the-middle template is written down, a row each, and `plain` for those without.
 
 Markers are byte-exact: `｜` is U+FF5C and `▁` is U+2581. `tests/golden/<name>.txt` shows each row's prompts.
 """

@@ -1,0 +1,23 @@
+-- Behind a header the model's ghost has lines of its own; Tab inserts them all, undo takes them back as one.
+local editor = require('editor').open('words.py', {
+  '"""Count the words of a file."""',
+  '',
+  'from collections import Counter',
+  '',
+})
+local openings = { 'def count_words(path):', 'for line in path.read_text().splitlines():', 'with open(path) as file:', 'class Words:' }
+local ghost
+for _, opening in ipairs(openings) do
+  editor:type_and_settle('<Esc>Go<Esc>S' .. opening)
+  ghost = editor:ghost()
+  if ghost and ghost:find('\n', 1, true) then
+    break
+  end
+end
+editor:expect_true('one of the headers got a ghost with a line end in it', ghost and ghost:find('\n', 1, true))
+local typed = editor:text()
+editor:type('<Tab>')
+editor:expect_text('Tab inserts all lines', typed .. ghost)
+editor:type('<Esc>u')
+editor:expect_text('undo takes them back as one', typed)
+editor:quit()
