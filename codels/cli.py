@@ -65,11 +65,17 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="measure a typist's session through the real server")
     bench.add_argument("--model", default="", metavar="ID", help="a model id, or the path of a .gguf file")
     bench.add_argument("--only", default="", choices=("startup", "typing", "sizes", "cancel"))
-    bench.add_argument("--keys", type=int, default=60, metavar="N", help="keystrokes in each file (%(default)s)")
+    bench.add_argument("--keys", type=_count, default=60, metavar="N", help="keystrokes in each file (%(default)s)")
     bench.add_argument("--seed", type=int, default=0, metavar="N")
     bench.add_argument("--json", action="store_true", help="the numbers as JSON")
     bench.set_defaults(run=_bench)
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, not {text}")
+    return int(text)
 
 
 def _serve(options: argparse.Namespace) -> int:

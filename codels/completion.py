@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from codels import context, postprocess, statements, trigger
+from codels import context, postprocess, repetition, statements, trigger
 from codels.cache import Cache
 from codels.clock import Clock
 from codels.context import Workspace
@@ -166,7 +166,7 @@ class Completer:
             text += step.text
             logprob += step.logprob
             is_ended = "\n" in step.text and statements.end(request.site, text, task.shape) is not None
-            if is_ended or postprocess.stutters(text):
+            if is_ended or repetition.stutters(text):
                 enough.cancel()
         raise EngineDown("the engine's answer broke off")
 

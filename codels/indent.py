@@ -23,6 +23,11 @@ def sign(site: Site) -> str:
     return next((lines[n][0] for n in near if lines[n][:1] in ("\t", " ") and lines[n].strip()), "")
 
 
+def is_first(site: Site) -> bool:
+    """Whether nothing stands above the caret and before it that could be indented."""
+    return not site.before and not any(line.strip() for line in site.snapshot.lines[: site.line])
+
+
 def with_sign(line: str, sign: str) -> str:
     """The line indented by tabs or blanks; what is left over of a tab stays blank."""
     content = line.lstrip(" \t")

@@ -7,6 +7,7 @@ logged and skipped. A draft that a step empties is dropped, with the reason that
 from __future__ import annotations
 
 import logging
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -32,10 +33,6 @@ Step = Callable[[Draft], str]
 MAX_LINES_ABOVE = 12
 """Searched for what the suggestion repeats."""
 
-MAX_STUTTER = 40
-N_STUTTER = 4
-"""So many times the same stretch of at most so many characters, one right after the other, is a loop."""
-
 
 def clean(draft: Draft) -> tuple[str, str]:
     """The text to offer, and why there is none where it is empty."""
@@ -59,9 +56,12 @@ def end_with_statement(draft: Draft) -> str:
     end = statements.end(draft.site, draft.text, draft.shape)
     if end is not None:
         return draft.text[:end]
-    if not draft.is_whole and "\n" in draft.text.strip("\n"):
+    if draft.is_whole:
+        return draft.text
+    if "\n" in draft.text.strip("\n"):
         return draft.text[: draft.text.rindex("\n")]  # a limit cut the last line somewhere
-    return draft.text
+    line = draft.site.before + draft.text + draft.site.after
+    return "" if statements.balance(line, draft.site.snapshot.language) > 0 else draft.text
 
 
 def leave_out_suffix(draft: Draft) -> str:
@@ -69,6 +69,9 @@ def leave_out_suffix(draft: Draft) -> str:
     text, after = draft.text.rstrip(" \t"), draft.site.after.strip()
     if not after:
         return draft.text
+    rest = statements.rest_of_word(draft.site)
+    if rest and text.startswith(rest):
+        return ""  # the word again, which would then stand there with its end doubled
     for n in range(min(len(after), len(text)), 0, -1):
         if text.endswith(after[:n]) and _is_surplus(replace(draft, text=text), after, n):
             return text[: len(text) - n]
@@ -92,6 +95,16 @@ def _is_word(pair: str) -> bool:
 
 def _is_closing(text: str) -> bool:
     return all(char in ")]} " for char in text)
+
+
+def leave_string_open(draft: Draft) -> str:
+    """Cut before a triple quote that closes the string at the caret where it is closed below already."""
+    quote = statements.open_quote(draft.site)
+    if not quote or quote not in draft.text:
+        return draft.text
+    lines = draft.site.snapshot.lines
+    n_below = sum(line.count(quote) for line in (draft.site.after, *lines[draft.site.line + 1 :]))
+    return draft.text[: draft.text.index(quote)].rstrip() if n_below % 2 else draft.text
 
 
 def leave_out_lines_below(draft: Draft) -> str:
@@ -123,16 +136,21 @@ def leave_out_repetition(draft: Draft) -> str:
 
 
 def leave_out_stutter(draft: Draft) -> str:
-    """Drop what ends in a loop of words."""
-    return "" if stutters(draft.text) else draft.text
+    """Leave out the lines that end in a loop of words."""
+    text = draft.text
+    while text and repetition.stutters(text):
+        text = text.rpartition("\n")[0].rstrip()
+    return text
 
 
 def indent_as_the_file(draft: Draft) -> str:
     """Tabs or blanks, as the lines around have them."""
     lines, sign = draft.text.split("\n"), indent.sign(draft.site)
     n_kept = 1 if draft.site.before else 0  # the first line goes on where the caret stands
+    if indent.is_first(draft.site):
+        lines = textwrap.dedent(draft.text).split("\n")
     if not sign:
-        return draft.text
+        return "\n".join(lines)
     return "\n".join([*lines[:n_kept], *(indent.with_sign(line, sign) for line in lines[n_kept:])])
 
 
@@ -148,8 +166,11 @@ def stay_parsable(draft: Draft) -> str:
     """The longest part, in whole lines, that adds no syntax error."""
     if draft.site.snapshot.language != "python":
         return draft.text
-    text = draft.text
-    while text.strip() and python.adds_syntax_error(draft.site, text):
+    site, text = draft.site, draft.text
+    while text.strip() and python.adds_syntax_error(site, text):
+        shorter = statements.cut_surplus(site, text)
+        if shorter.strip() and shorter != text and not python.adds_syntax_error(site, shorter):
+            return shorter.rstrip()
         text = text.rpartition("\n")[0].rstrip()
     return text
 
@@ -162,6 +183,7 @@ def end_lines_as_the_file(draft: Draft) -> str:
 STEPS: dict[Step, str] = {
     end_with_statement: "nothing is left of the statement or block",
     leave_out_suffix: "it stands right of the caret already",
+    leave_string_open: "it would close a string that is closed below",
     leave_out_lines_below: "it stands below the caret already",
     leave_out_repetition: "it repeats itself or the lines above",
     leave_out_stutter: "it says the same words again and again",
@@ -171,16 +193,6 @@ STEPS: dict[Step, str] = {
     end_lines_as_the_file: "it is nothing but line ends",
 }
 """The steps in their order, and what is said when one leaves nothing."""
-
-
-def stutters(text: str) -> bool:
-    """Whether `text` ends in a loop: then more of it will not help."""
-    text = text.rstrip()
-    longest = min(MAX_STUTTER, len(text) // N_STUTTER)
-    return any(
-        text.endswith(text[-n:] * N_STUTTER) and len(set(text[-n:])) > 1 and any(char.isalpha() for char in text[-n:])
-        for n in range(2, longest + 1)
-    )
 
 
 def _lines_below(site: Site, n: int = 3) -> list[str]:

@@ -40,9 +40,13 @@ def balance(text: str, language: str) -> int:
 
 def leave_brackets(site: Site, text: str) -> str:
     """`text` up to a bracket that closes what the rest of the caret's line closes already."""
+    language = site.snapshot.language
+    return text if balance(site.after, language) >= 0 else cut_surplus(site, text)
+
+
+def cut_surplus(site: Site, text: str) -> str:
+    """`text` up to a bracket that closes more than the caret's line has open."""
     language, n_before = site.snapshot.language, len(site.before)
-    if balance(site.after, language) >= 0:
-        return text
     depth = max(0, balance(site.before + site.after, language))
     for match in _tokens(site.before + text, language):
         if match.start() >= n_before:
@@ -57,16 +61,44 @@ def code(line: str, language: str) -> str:
     return _pattern(language).sub(lambda match: "" if match["comment"] else '""' if match["string"] else match[0], line)
 
 
+def rest_of_word(site: Site) -> str:
+    """The end of the word that the caret stands in; nothing where no word goes on."""
+    before, after = site.before[-1:], site.after
+    if not before or not _is_word(before):
+        return ""
+    return after[: next((n for n, char in enumerate(after) if not _is_word(char)), len(after))]
+
+
+def _is_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
+
+
 def is_in_string(site: Site) -> bool:
-    """Whether the caret's line begins inside a triple-quoted string. Looks closer only at lines with such quotes."""
+    """Whether the caret's line begins inside a triple-quoted string."""
+    return bool(_quote_above(site))
+
+
+def open_quote(site: Site) -> str:
+    """The triple quote of the string that the caret stands in, or nothing."""
+    quote = _quote_above(site)
+    return _after_line(quote, site.before, site.snapshot.language)
+
+
+def _quote_above(site: Site) -> str:
+    """The triple quote that is open where the caret's line begins."""
     lines, least = site.snapshot.lines, max(0, site.line - MAX_LINES_ABOVE)
     numbers = range(site.line - 1, least - 1, -1)
     first = next((n for n in numbers if lines[n][0] in "acd" and _TOP.match(lines[n])), least)
     quote = ""
     for line in lines[first : site.line]:
-        if quote in line if quote else '"""' in line or "'''" in line:
-            quote = _left_open(quote + line, site.snapshot.language)
-    return bool(quote)
+        quote = _after_line(quote, line, site.snapshot.language)
+    return quote
+
+
+def _after_line(quote: str, line: str, language: str) -> str:
+    """What is open behind `line` where `quote` was before it. Looks closer only at lines with such quotes."""
+    is_quoted = quote in line if quote else '"""' in line or "'''" in line
+    return _left_open(quote + line, language) if is_quoted else quote
 
 
 def _left_open(line: str, language: str) -> str:

@@ -67,6 +67,8 @@ def _unwanted(site: Site, settings: Settings) -> str:
         return "codels is switched off (codels.enable)"
     if site.snapshot.language in settings.disabled_languages:
         return f"codels is switched off for {site.snapshot.language} (codels.disabled_languages)"
+    if statements.rest_of_word(site):
+        return "the caret stands inside a word"
     n_right = sum(char not in _CLOSING for char in site.after)
     if n_right > MAX_CHARS_RIGHT:
         return "code stands right of the caret"

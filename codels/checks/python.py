@@ -5,7 +5,6 @@ The statement is parsed, not the file. What was broken before is left alone.
 
 from __future__ import annotations
 
-import ast
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,6 +17,9 @@ MAX_LINES = 100
 
 _CONTINUES = re.compile(r"(?:else|elif|except|finally)\b|[)\]}#]|\"\"\"|\'\'\'")
 """Lines that go on with the statement above although they stand at its indentation."""
+
+_OUTSIDE = ("outside function", "outside async function", "outside loop", "properly in loop", "outside of function")
+"""How messages end that are true of a part of a function and not of the function."""
 
 _COMPOUND = re.compile(r"(?:async|def|class|if|for|while|with|try|match)\b|@")
 """Of the indented lines only these surely begin a statement: the others may stand in brackets."""
@@ -110,7 +112,9 @@ def _parses(source: str) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the user's code, such as invalid escapes
         try:
-            ast.parse(source)
-        except (SyntaxError, ValueError, MemoryError, RecursionError):
+            compile(source, "<statement>", "exec", dont_inherit=True)
+        except SyntaxError as error:
+            return error.msg.endswith(_OUTSIDE)
+        except (ValueError, MemoryError, RecursionError):
             return False
     return True

@@ -24,7 +24,7 @@ HOLE = "        document = sel‸f._open.get(uri)"
 def complete(place: str, model: str, is_verbose: bool, is_json: bool) -> int:
     """Print the suggestion for FILE:LINE:COL; 1 where there is none, and why on standard error."""
     site = site_of(place)
-    settings = _settings(model, n_candidates=Settings().candidates if is_json else 1)
+    settings = _settings(model, n_candidates=Settings().candidates)
     answer = with_runtime(settings, lambda runtime: ask(runtime, site))
     if is_json:
         print(json.dumps(asdict(answer)))

@@ -23,6 +23,9 @@ FIRST_DELAY_S = 0.25
 MAX_DELAY_S = 30.0
 """Between restarts: doubled each time, and back to the first when the engine lived for longer than the longest."""
 
+HANG_S = 20.0
+"""How long an answer may be overdue: others may be before it, and machines may be busy."""
+
 
 class State(StrEnum):
     LOADING = "loading"
@@ -115,7 +118,7 @@ class EngineClient:
         try:
             self._send(wire.generate(id_, prompt, params, is_explicit))
             while True:
-                message = await messages.get()
+                message = await self._next(messages, params.max_ms)
                 is_done = message is None or message["op"] in ("done", "failed")
                 if message is None:
                     raise EngineDown(self.status.message)
@@ -128,6 +131,15 @@ class EngineClient:
             del self._waiting[id_]
             if not is_done:
                 self._send(stop)
+
+    async def _next(self, messages: asyncio.Queue[wire.Message | None], max_ms: int) -> wire.Message | None:
+        """The next message. An engine that says nothing for far longer than it may is killed, and so started again."""
+        try:
+            return await asyncio.wait_for(messages.get(), max_ms / 1000 + HANG_S if max_ms else None)
+        except TimeoutError:
+            if self._process and self._process.returncode is None:
+                self._process.kill()
+            raise EngineDown("the engine did not answer any more") from None
 
     async def stop(self) -> None:
         """End the process. Whoever still waits for an answer hears that."""

@@ -7,6 +7,7 @@ edit. The handlers below feed ours instead.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +36,17 @@ class Protocol(LanguageServerProtocol):
         except JsonRpcException as error:
             if "method" in data and isinstance(data.get("id"), int | str):
                 self._send_response(data["id"], error=error.to_response_error())
+            elif data.get("method") == lsp.TEXT_DOCUMENT_DID_CHANGE:
+                self._server.lose(data["params"])
             raise
+
+    def handle_message(self, message: Any) -> None:
+        """pygls leaves requests that come after the shutdown without an answer."""
+        if self._shutdown and hasattr(message, "id") and hasattr(message, "method"):
+            error = lsp.ResponseError(lsp.ErrorCodes.InvalidRequest.value, "the server is shutting down")
+            self._send_response(message.id, error=error)
+            return
+        super().handle_message(message)
 
     @lsp_method(lsp.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: lsp.DidOpenTextDocumentParams) -> None:
@@ -71,6 +82,12 @@ class Server(LanguageServer):
         super().__init__(
             "codels", __version__, protocol_cls=Protocol, converter_factory=default_converter, max_workers=1
         )
+
+    def lose(self, params: Any) -> None:
+        """An edit that cannot be read: rather no document than one that differs from the editor's."""
+        with contextlib.suppress(LookupError, TypeError):
+            self.documents.close(params["textDocument"]["uri"])
+            log.error("an edit could not be read; the document is not completed until it is opened again")
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """To the log, by type: messages of parsers quote what they could not parse."""

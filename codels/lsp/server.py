@@ -82,7 +82,7 @@ def create_server() -> CodelsServer:
         ls.documents.encoding = str(getattr(encoding, "value", encoding))
         ls.client = params.client_info.name if params.client_info else ""
         text = params.capabilities.text_document
-        if not (text and text.inline_completion):
+        if not (text and text.inline_completion) and lsp.TEXT_DOCUMENT_COMPLETION not in ls.protocol.fm.features:
             ls.feature(lsp.TEXT_DOCUMENT_COMPLETION, lsp.CompletionOptions(trigger_characters=_TRIGGERS))(completion)
         ls.configuration.begin(params.initialization_options)
         if params.process_id:

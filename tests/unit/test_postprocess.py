@@ -163,7 +163,7 @@ PYTHON = [
     (DEF.replace("\n", "\r\n") + "‸\r\n    return x\r\n", "return x", NOTHING),
     # --- syntax
     ("def f():\n    ‸", "x = 1\n    return (", "x = 1"),
-    ("def f():\n    x = 1\n    ‸", "return )", NOTHING),
+    ("def f():\n    x = 1\n    ‸", "return )", "return"),
     ("def f():\n    x = 1\n    ‸", "if x:", "if x:"),
     ('def f():\n    """Title.\n\n    Some ‸\n    """\n', 'words (and\n    more.\n    """\n    x', "words (and"),
     ('def f():\n    """‸', 'Title.\n\n    More.\n    """\n    x = 1', "Title."),
@@ -246,3 +246,39 @@ def test_a_step_that_fails_is_skipped(monkeypatch: pytest.MonkeyPatch, caplog: p
     monkeypatch.setattr(postprocess, "STEPS", {broken: "", **postprocess.STEPS})
     assert cleaned("x = ‸", "1  \n") == ("1", "")
     assert "broken failed and is skipped" in caplog.text
+
+
+HARMFUL = [
+    # the word again: its end would stand there twice
+    ("imp‸ort\n", "ort numpy as np", ""),
+    ("class Templa‸te:\n", "tes(object):", ""),
+    ("nu‸mpy\n", "ll_", "ll_"),
+    # closers too many
+    ("def f(a):\n    return a * ‸\n", "(len(a) + 1) + 1) + 1", "(len(a) + 1) + 1"),
+    ('d = {"a": 1, "b": ‸}\n', "0}}", "0"),
+    ("f(‸)\n", "a))", "a"),
+    # strings that are closed below
+    ('def f():\n    """Return‸\n\n    More.\n    """\n    return 1\n', ' the release."""', " the release."),
+    ('def f():\n    """Do.\n\n    ‸\n    """\n    return 1\n', '"""', ""),
+    ('def f():\n    """Return‸\n    return 1\n', ' it."""', ' it."""'),
+    # loops
+    ("x = [1, 2‸]\n", ", 2, 2, 2, 2, 2, 2, 2, 2, 2", ""),
+    ("x = ‸\n", "1.00000000000000000000", ""),
+    ("def f():‸\n", '\n    """Do."""\n    x, x, x, x, x, x, x', '\n    """Do."""'),
+    # what a parser lets pass and a compiler does not
+    ("‸\n", "def f(a, b, b):", ""),
+    ("f(x=1, ‸)\n", "x=2", ""),
+    # an indentation of nothing
+    ("‸", "        # first\n        x = 1", "# first"),
+]
+
+
+@pytest.mark.parametrize(("text", "said", "offered"), HARMFUL)
+def test_what_would_harm_is_not_offered(text: str, said: str, offered: str) -> None:
+    shape = Shape.BLOCK if said.startswith("\n") else Shape.LINE
+    assert clean(Draft(said, site(text), shape))[0] == offered
+
+
+def test_a_line_that_a_limit_cut_inside_a_bracket_is_dropped() -> None:
+    assert clean(Draft("1, 2, 3", site("x = max(a, ‸\n"), Shape.LINE, is_whole=False))[0] == ""
+    assert clean(Draft("1, 2, 3", site("x = max(a, ‸)\n"), Shape.LINE, is_whole=False))[0] == "1, 2, 3"

@@ -95,7 +95,6 @@ RIGHT = [
     ("x‸ = 12", True),
     ("x‸ = 123", False),
     ("‸return x", False),
-    ("some‸thing_long", False),
     ("x = ‸   ", True),
     ("‸  # why", False),
     ("f(‸)\nmuch code below", True),
@@ -108,6 +107,12 @@ def test_in_the_middle_of_code_only_an_explicit_request_is_answered(text: str, i
     automatic = decide(site(text), Settings(), NONE, False)
     assert (automatic.shape is not None) == is_answered
     assert automatic.reason == ("" if is_answered else "code stands right of the caret")
+
+
+@pytest.mark.parametrize("text", ["imp‸ort", "some‸thing_long", "a‸1", "é‸t", "x‸y = 1"])
+def test_inside_a_word_only_an_explicit_request_is_answered(text: str) -> None:
+    assert decide(site(text), Settings(), NONE, False).reason == "the caret stands inside a word"
+    assert decide(site(text), Settings(), NONE, True).shape
     assert decide(site(text), Settings(), NONE, True).shape is LINE
 
 

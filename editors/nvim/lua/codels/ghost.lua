@@ -69,16 +69,17 @@ function M.accept()
   end
   -- Closes the undo block: undo then takes back the suggestion alone, not the typing before it.
   vim.cmd('let &l:undolevels = &l:undolevels')
-  local is_used_up = false
+  local is_inserted = false
   get_now(function(item)
-    if type(item.insert_text) ~= 'string' or not item.range then
-      return item
+    local fitting = item
+    if type(item.insert_text) == 'string' and item.range then
+      local typed = typed_since(item)
+      fitting = typed ~= item.insert_text and reanchor(item, typed) or nil
     end
-    local typed = typed_since(item)
-    is_used_up = typed == item.insert_text
-    return not is_used_up and reanchor(item, typed) or nil
+    is_inserted = fitting ~= nil
+    return fitting
   end)
-  return not is_used_up
+  return is_inserted
 end
 
 -- `get()` forgets the item, its pending requests and the ghost before it asks `on_accept`; an answer of nil

@@ -25,6 +25,15 @@ local function complain(problem)
   vim.notify(problem, vim.log.levels.WARN)
 end
 
+-- Without true colour, Neovim's own highlight of ghost text has no attribute at all: it would look like code.
+local function make_ghost_visible()
+  local hint = vim.api.nvim_get_hl(0, { name = 'ComplHint', link = false })
+  if not hint.ctermfg and vim.tbl_isempty(hint.cterm or {}) then
+    hint.ctermfg, hint.cterm = 'DarkGray', { italic = true }
+    vim.api.nvim_set_hl(0, 'ComplHint', hint)
+  end
+end
+
 local function start(options)
   vim.lsp.config('codels', {
     cmd = options.cmd,
@@ -37,6 +46,9 @@ local function start(options)
     return complain('codels: ' .. problem)
   end
   require('codels.keys').install(options.keys)
+  make_ghost_visible()
+  local group = vim.api.nvim_create_augroup('codels.highlight', {})
+  vim.api.nvim_create_autocmd('ColorScheme', { group = group, callback = make_ghost_visible })
   vim.lsp.inline_completion.enable(true)
   vim.lsp.enable('codels')
 end
