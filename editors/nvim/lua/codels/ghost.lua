@@ -69,17 +69,16 @@ function M.accept()
   end
   -- Closes the undo block: undo then takes back the suggestion alone, not the typing before it.
   vim.cmd('let &l:undolevels = &l:undolevels')
-  local is_inserted = false
+  local is_used_up = false
   get_now(function(item)
-    local fitting = item
-    if type(item.insert_text) == 'string' and item.range then
-      local typed = typed_since(item)
-      fitting = typed ~= item.insert_text and reanchor(item, typed) or nil
+    if type(item.insert_text) ~= 'string' or not item.range then
+      return item
     end
-    is_inserted = fitting ~= nil
-    return fitting
+    local typed = typed_since(item)
+    is_used_up = typed == item.insert_text
+    return not is_used_up and reanchor(item, typed) or nil
   end)
-  return is_inserted
+  return not is_used_up
 end
 
 -- `get()` forgets the item, its pending requests and the ghost before it asks `on_accept`; an answer of nil

@@ -1,0 +1,49 @@
+"""What the tests of backends say and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from codels.backends import Backend
+from codels.core import CancelToken, Part, Prompt, SamplingParams, Stats, Step
+from codels.registry import store
+
+BUILT_IN = str(store.locate(store.find("codels-tiny")))
+MARKERS = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>", "<|nowhere|>")
+ANSWER = "ge(10):\n        print(i, end='')\n    return None\n"
+
+Open = Callable[..., Backend]
+
+CODE = "import os\n\n\ndef main():\n    for i in ran"
+LONG_CODE = (Path(__file__).parent.parent.parent / "codels" / "core.py").read_text("utf-8")[:1000] + CODE
+
+
+class Heard(NamedTuple):
+    text: str
+    stats: Stats
+    steps: list[Step]
+
+
+def ask(
+    backend: Backend,
+    prompt: str | Prompt = CODE,
+    params: SamplingParams | None = None,
+    cancel: CancelToken | None = None,
+    cancel_after: int = -1,
+) -> Heard:
+    """One answer, read to its end; cancelled by its reader once it has heard `cancel_after` steps."""
+    prompt = Prompt((Part(prompt),)) if isinstance(prompt, str) else prompt
+    cancel = cancel or CancelToken()
+    steps: list[Step] = []
+    if cancel_after == 0:
+        cancel.cancel()
+    for step in backend.generate(prompt, params or SamplingParams(24), cancel):
+        steps.append(step)
+        if len(steps) == cancel_after:
+            cancel.cancel()
+    *said, last = steps
+    assert last.stats is not None
+    assert all(step.stats is None for step in said)
+    return Heard("".join(step.text for step in said), last.stats, steps)

@@ -1,0 +1,53 @@
+"""Backends, opened fresh and closed after the test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from answers import ANSWER, BUILT_IN, MARKERS, Open
+
+from codels import backends
+from codels.backends import Backend, LoadSpec
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[LoadSpec], Backend]]:
+    """Loads a model and closes it after the test."""
+    models: list[Backend] = []
+
+    def open_(spec: LoadSpec) -> Backend:
+        models.append(backends.load(spec, lambda _fraction: True))
+        return models[-1]
+
+    yield open_
+    for model in models:
+        model.close()
+
+
+@pytest.fixture
+def open_fake(opened: Callable[[LoadSpec], Backend], tmp_path: Path) -> Open:
+    def open_(**script: object) -> Backend:
+        path = tmp_path / "script.json"
+        path.write_text(json.dumps({"answers": {"": ANSWER}, "markers": MARKERS[:-1], **script}), "utf-8")
+        return opened(LoadSpec("fake", str(path), 4096, 1, MARKERS))
+
+    return open_
+
+
+@pytest.fixture
+def open_llama(opened: Callable[[LoadSpec], Backend]) -> Open:
+    def open_(**_script: object) -> Backend:
+        return opened(LoadSpec("llama.cpp", BUILT_IN, 512, 1, MARKERS))
+
+    return open_
+
+
+@pytest.fixture(params=["fake", pytest.param("llama.cpp", marks=pytest.mark.model)])
+def open_backend(request: pytest.FixtureRequest) -> Open:
+    """Opens one backend after the other; the script's fields matter to `fake` alone."""
+    name = "open_fake" if request.param == "fake" else "open_llama"
+    found: Open = request.getfixturevalue(name)
+    return found

@@ -1,0 +1,196 @@
+"""What every backend promises, whatever library it drives."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from answers import CODE, LONG_CODE, MARKERS, Open, ask
+
+from codels.core import BOS, CancelToken, Part, Prompt, SamplingParams, Step
+from codels.errors import MarkerMissing, PromptTooLong
+
+FEW = SamplingParams(24)
+
+
+def test_only_the_last_step_carries_stats_and_nothing_else(open_backend: Open) -> None:
+    heard = ask(open_backend())
+    *said, last = heard.steps
+    assert last == Step(stats=heard.stats)
+    assert all(step.token_ids for step in said if step.text)
+    assert heard.text
+    assert heard.stats.n_decoded == sum(len(step.token_ids) for step in said)
+
+
+def test_log_probabilities_are_never_above_zero(open_backend: Open) -> None:
+    assert all(step.logprob <= 0 for step in ask(open_backend()).steps)
+
+
+def test_the_same_prompt_again_says_the_same_and_reads_one_token(open_backend: Open) -> None:
+    backend = open_backend()
+    first, second = ask(backend), ask(backend)
+    assert (second.text, first.stats.n_reused) == (first.text, 0)
+    assert second.stats.n_reused == second.stats.n_prompt - 1
+
+
+def test_a_longer_prompt_reuses_what_it_shares(open_backend: Open) -> None:
+    backend = open_backend()
+    first = ask(backend, CODE + "\n")
+    second = ask(backend, CODE + "\n\n\nclass Shape:\n")
+    assert 0 < second.stats.n_reused <= first.stats.n_prompt
+    assert second.stats.n_reused >= first.stats.n_prompt - 2  # the last line end may join those that follow
+
+
+def test_a_prompt_that_shares_nothing_reuses_nothing(open_backend: Open) -> None:
+    backend = open_backend()
+    ask(backend, "class A:\n")
+    assert ask(backend, "def f():\n").stats.n_reused == 0
+
+
+@pytest.mark.parametrize("start", range(0, 16, 3))
+@pytest.mark.parametrize("length", [1, 2, 5, 9])
+def test_the_answer_ends_before_a_stop_string(open_backend: Open, start: int, length: int) -> None:
+    """Stops are cut out of what the model says, so that they lie within tokens and across them."""
+    backend = open_backend()
+    whole = ask(backend).text
+    stop = whole[start : start + length]
+    heard = ask(backend, CODE, SamplingParams(24, stop=("never said", stop)))
+    assert heard.text == whole[: whole.index(stop)]
+    assert heard.stats.why_stopped == "stop"
+
+
+def test_what_only_began_like_a_stop_string_is_said(open_backend: Open) -> None:
+    backend = open_backend()
+    whole = ask(backend).text
+    assert ask(backend, CODE, SamplingParams(24, stop=(whole[-3:] + "☺",))).text == whole
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_no_more_than_max_tokens(open_backend: Open, n: int) -> None:
+    heard = ask(open_backend(), CODE, SamplingParams(n))
+    assert (heard.stats.n_decoded, heard.stats.why_stopped) == (n, "limit")
+
+
+def test_no_longer_than_max_ms(open_backend: Open) -> None:
+    heard = ask(open_backend(step_ms=20), LONG_CODE, SamplingParams(120, max_ms=1))
+    assert heard.stats.why_stopped == "time"
+    assert heard.stats.n_decoded < 100
+
+
+def test_cancelled_before_it_starts(open_backend: Open) -> None:
+    backend = open_backend()
+    ask(backend)
+    heard = ask(backend, cancel_after=0)
+    assert (heard.text, heard.stats.why_stopped, len(heard.steps)) == ("", "cancelled", 1)
+    assert ask(backend).stats.n_reused > 0
+
+
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_cancelled_between_tokens_nothing_follows(open_backend: Open, n: int) -> None:
+    backend = open_backend()
+    heard = ask(backend, cancel_after=n)
+    assert (len(heard.steps), heard.stats.why_stopped) == (n + 1, "cancelled")
+    again = ask(backend)
+    assert again.stats.n_reused == again.stats.n_prompt - 1
+
+
+def test_cancelled_between_tokens_what_was_held_back_is_not_said(open_backend: Open) -> None:
+    """The last step's text begins a stop string; it must not come out after the cancel."""
+    backend = open_backend()
+    pieces = [step.text for step in ask(backend).steps[:3]]
+    heard = ask(backend, CODE, SamplingParams(24, stop=(pieces[1] + pieces[2] + "☺",)), cancel_after=2)
+    assert (len(heard.steps), heard.stats.why_stopped) == (3, "cancelled")
+
+
+def test_cancelled_from_another_thread_between_tokens(open_backend: Open) -> None:
+    backend, cancel = open_backend(), CancelToken()
+    steps = iter(backend.generate(Prompt((Part(CODE),)), FEW, cancel))
+    next(steps)
+    thread = threading.Thread(target=cancel.cancel)
+    thread.start()
+    thread.join()
+    (last,) = steps
+    assert last.stats is not None
+    assert last.stats.why_stopped == "cancelled"
+
+
+def test_a_reader_that_leaves_early_leaves_a_working_backend(open_backend: Open) -> None:
+    backend = open_backend()
+    steps = iter(backend.generate(Prompt((Part(CODE),)), FEW, CancelToken()))
+    next(steps)
+    del steps
+    assert ask(backend).text == ask(open_backend()).text
+
+
+def test_too_long_a_prompt_says_both_numbers_and_harms_nothing(open_backend: Open) -> None:
+    backend = open_backend()
+    ask(backend)
+    with pytest.raises(PromptTooLong) as caught:
+        ask(backend, "x = 1\n" * 2000)
+    assert caught.value.n_prompt > 1000
+    assert caught.value.n_limit == backend.info.context_window - FEW.max_tokens
+    assert ask(backend).stats.n_reused > 0
+
+
+def test_the_longest_prompt_that_fits_is_answered(open_backend: Open) -> None:
+    backend = open_backend()
+    with pytest.raises(PromptTooLong) as caught:
+        ask(backend, "(" * 8000)
+    per_char = caught.value.n_prompt / 8000
+    text = "(" * int(caught.value.n_limit / per_char)
+    heard = ask(backend, text, FEW)
+    assert heard.stats.n_prompt >= caught.value.n_limit - 2
+    assert heard.stats.why_stopped in ("limit", "end")
+
+
+@pytest.mark.parametrize("marker", ["<|nowhere|>", "<|fim_prefix", "def", " "])
+def test_a_marker_that_the_vocabulary_lacks(open_backend: Open, marker: str) -> None:
+    backend = open_backend()
+    with pytest.raises(MarkerMissing, match="no special token"):
+        backend.tokenize(Part(marker, special=True))
+    with pytest.raises(MarkerMissing):
+        ask(backend, Prompt((Part(marker, special=True), Part("x"))))
+    assert ask(backend).text
+
+
+def test_info_names_the_markers_that_exist(open_backend: Open) -> None:
+    info = open_backend().info
+    assert info.markers == MARKERS[:-1]
+    assert info.context_window > 0
+
+
+def test_markers_are_single_tokens_and_the_same_text_of_a_user_is_not(open_backend: Open) -> None:
+    backend = open_backend()
+    ids = [token for marker in MARKERS[:-1] for token in backend.tokenize(Part(marker, special=True))]
+    assert len(set(ids)) == len(MARKERS) - 1
+    typed = backend.tokenize(Part("".join(MARKERS)))
+    assert len(typed) > len(MARKERS)
+    assert not set(typed) & set(ids)
+
+
+def test_begin_of_sequence_is_at_most_one_token(open_backend: Open) -> None:
+    backend = open_backend()
+    assert len(backend.tokenize(BOS)) <= 1
+    plain, with_bos = ask(backend), ask(backend, Prompt((BOS, Part(CODE))))
+    assert with_bos.stats.n_prompt == plain.stats.n_prompt + len(backend.tokenize(BOS))
+
+
+@pytest.mark.parametrize("prompt", [Prompt(()), Prompt((Part(""),)), Prompt((Part(""),), heal="imp")])
+def test_an_empty_prompt_is_answered(open_backend: Open, prompt: Prompt) -> None:
+    heard = ask(open_backend(), prompt)
+    assert heard.stats.why_stopped in ("limit", "end")
+
+
+@pytest.mark.parametrize("text", ["s = '\ud800'", "\udfff\ud800", "x\udc80y = '😀\0\x7f\ufeff'"])
+@pytest.mark.parametrize("is_healed", [False, True])
+def test_lone_surrogates_and_other_oddities_are_plain_text(open_backend: Open, text: str, is_healed: bool) -> None:
+    prompt = Prompt((Part(text[:-1]),), heal=text[-1]) if is_healed else Prompt((Part(text),))
+    heard = ask(open_backend(), prompt)
+    heard.text.encode("utf-8")
+    assert heard.stats.why_stopped in ("limit", "end")
+
+
+def test_what_is_healed_is_not_said_again(open_backend: Open) -> None:
+    """The model has one way to go on behind `for i in ran`."""
+    heard = ask(open_backend(), Prompt((Part("for i in"),), heal=" ran"))
+    assert heard.text.startswith("ge(")

@@ -1,0 +1,186 @@
+"""What llama.cpp adds to the contract: healing to the byte, cancelling inside a slice, the books of the KV cache."""
+
+from __future__ import annotations
+
+import codecs
+import random
+from typing import Any
+
+import pytest
+from answers import CODE, LONG_CODE, Open, ask
+
+from codels.backends import llamacpp
+from codels.backends.llamacpp import LlamaCpp
+from codels.core import CancelToken, Part, Prompt, SamplingParams
+from codels.errors import ModelError, PromptTooLong
+
+pytestmark = pytest.mark.model
+
+native = pytest.importorskip("codels.backends.llamanative", exc_type=ImportError)
+
+HEALED = [
+    # what the prompt shows, what is spelled again
+    ("def f(some_table):\n    return some", "_ta"),
+    ("class A:\n    def f(self):\n        return self", "."),
+    ('print("hello', " wor"),
+    ("def f():\n", "    "),
+    ("def f():\n    if x:\n", "        "),
+    ("x = max", "("),
+    ("x = [", "1"),
+    ("s = 'na", "ïve"),
+    ("s = '", "日本"),
+    ("s = '", "😀"),
+    ("import", " "),
+    ("", "import os"),
+    ("x", "\n\n\n"),
+    ("a = b", "'\"\\\t\0"),
+    ("# ", "xqzjvw" * 8),
+]
+
+
+@pytest.fixture
+def model(open_llama: Open) -> LlamaCpp:
+    opened = open_llama()
+    assert isinstance(opened, LlamaCpp)
+    return opened
+
+
+@pytest.mark.parametrize(("shown", "heal"), HEALED)
+def test_decoding_spells_what_was_healed_and_then_says_only_new_text(model: LlamaCpp, shown: str, heal: str) -> None:
+    heard = ask(model, Prompt((Part(shown),), heal=heal), SamplingParams(12))
+    tokens = [token for step in heard.steps for token in step.token_ids]
+    spelled = b"".join(model._vocabulary.pieces.of(token) for token in tokens)
+    assert spelled.startswith(heal.encode())
+    new = codecs.getincrementaldecoder("utf-8")("replace").decode(spelled[len(heal.encode()) :])
+    assert heard.text == new
+
+
+def test_healing_does_not_count_against_max_tokens(model: LlamaCpp) -> None:
+    heard = ask(model, Prompt((Part("# "),), heal="xqzjvw" * 8), SamplingParams(1))
+    assert heard.text
+    assert heard.stats.n_decoded > 8
+
+
+def test_healed_text_leaves_room_in_the_context(model: LlamaCpp) -> None:
+    """The longest prompt that is accepted can be decoded to its last token."""
+    heal, params = "xqzjvw" * 8, SamplingParams(64)
+    n_limit = 512 - params.max_tokens - len(heal)
+    heard = ask(model, Prompt((Part("1" * n_limit),), heal), params)
+    assert heard.stats.n_prompt == n_limit
+    assert heard.stats.n_decoded >= 64 or heard.stats.why_stopped == "end"
+    with pytest.raises(PromptTooLong, match=str(n_limit)):
+        ask(model, Prompt((Part("1" * (n_limit + 1)),), heal), params)
+
+
+def _cancelled_in_slice(monkeypatch: pytest.MonkeyPatch, cancel: CancelToken, n: int) -> None:
+    """Set the token at the moment when the `n`-th decode call begins: the flag is up before its first node."""
+    decode, calls = native.llama.llama_decode, 0
+
+    def decode_and_cancel(*arguments: Any) -> int:
+        nonlocal calls
+        calls += 1
+        if calls == n:
+            cancel.cancel()
+        answer: int = decode(*arguments)
+        if calls == n:
+            assert answer == 2, "the native abort flag was not heard"
+        return answer
+
+    monkeypatch.setattr(native.llama, "llama_decode", decode_and_cancel)
+
+
+@pytest.mark.parametrize("n_slice", [1, 2, 3])
+def test_cancelled_inside_a_slice_of_the_prefill(
+    model: LlamaCpp, monkeypatch: pytest.MonkeyPatch, n_slice: int
+) -> None:
+    cancel = CancelToken()
+    with monkeypatch.context() as patch:
+        _cancelled_in_slice(patch, cancel, n_slice)
+        heard = ask(model, LONG_CODE, cancel=cancel)
+    assert (heard.text, len(heard.steps), heard.stats.why_stopped) == ("", 1, "cancelled")
+    again = ask(model, LONG_CODE)
+    assert again.stats.n_reused == (n_slice - 1) * llamacpp.N_SLICE
+    assert again.stats.n_prompt > 3 * llamacpp.N_SLICE
+
+
+def test_cancelled_inside_the_decoding_of_a_token(model: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, cancel = ask(model), CancelToken()
+    with monkeypatch.context() as patch:
+        _cancelled_in_slice(patch, cancel, 4)  # one for the last token of the prompt, then one a token
+        heard = ask(model, cancel=cancel)
+    assert heard.text == "".join(step.text for step in whole.steps[:3])
+    assert heard.stats.why_stopped == "cancelled"
+    assert ask(model).text == whole.text
+
+
+def test_an_old_token_does_not_cancel_the_next_answer(model: LlamaCpp) -> None:
+    old = CancelToken()
+    whole = ask(model, cancel=old)
+    steps = iter(model.generate(Prompt((Part(LONG_CODE),)), SamplingParams(24), CancelToken()))
+    next(steps)
+    old.cancel()
+    *_, last = steps
+    assert last.stats is not None
+    assert last.stats.why_stopped in ("limit", "end")
+    assert ask(model).text == whole.text
+
+
+def test_an_evaluation_that_fails_is_an_error_and_harms_nothing(
+    model: LlamaCpp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = ask(model)
+    with monkeypatch.context() as patch:
+        patch.setattr(native.llama, "llama_decode", lambda *_arguments: -3)
+        with pytest.raises(ModelError, match="answered -3"):
+            ask(model, LONG_CODE)
+    assert ask(model).text == whole.text
+
+
+def test_no_room_in_the_context_ends_the_answer(model: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(native.llama, "llama_decode", lambda *_arguments: 1)
+        heard = ask(model)
+    assert (heard.text, heard.stats.why_stopped) == ("", "limit")
+    assert ask(model).text
+
+
+def test_candidates_differ_by_their_seed_and_repeat_with_it(model: LlamaCpp) -> None:
+    def sampled(seed: int) -> str:
+        return ask(model, CODE, SamplingParams(24, temperature=0.8, seed=seed)).text
+
+    first = [sampled(seed) for seed in range(4)]
+    assert len(set(first)) > 1
+    assert [sampled(seed) for seed in range(4)] == first
+
+
+def _fresh(open_llama: Open, prompt: str, monkeypatch: pytest.MonkeyPatch, n_slice: int) -> str:
+    with monkeypatch.context() as patch:
+        patch.setattr(llamacpp, "N_SLICE", n_slice)
+        return ask(open_llama(), prompt).text
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_answers_are_those_of_a_fresh_model_whatever_was_asked_and_cancelled_before(
+    open_llama: Open, model: LlamaCpp, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """The books of the KV cache are right. llama.cpp rounds by the size of a batch, so greedy answers are compared,
+    and only for prompts whose answer a fresh model does not change with the size of its slices."""
+    rng = random.Random(seed)
+    ends = rng.sample(range(40, len(LONG_CODE)), 8)
+    prompts = [LONG_CODE[max(0, end - rng.choice((100, 400, 1200))) : end] for end in ends]
+    expected = {p: _fresh(open_llama, p, monkeypatch, llamacpp.N_SLICE) for p in prompts}
+    stable = [p for p in prompts if _fresh(open_llama, p, monkeypatch, 7) == expected[p]]
+    assert len(stable) >= 4
+    for prompt in rng.choices(stable, k=20):
+        for other in rng.sample(prompts, 2):
+            _disturb(model, other, monkeypatch, rng)
+        assert ask(model, prompt).text == expected[prompt]
+
+
+def _disturb(model: LlamaCpp, prompt: str, monkeypatch: pytest.MonkeyPatch, rng: random.Random) -> None:
+    """Ask, and cancel at a random moment: before, inside a slice of the prefill, or between two tokens."""
+    cancel = CancelToken()
+    with monkeypatch.context() as patch:
+        if rng.random() < 0.5:
+            _cancelled_in_slice(patch, cancel, rng.randint(1, 6))
+        ask(model, prompt, SamplingParams(rng.randint(1, 24)), cancel, cancel_after=rng.randint(0, 8))

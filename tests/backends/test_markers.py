@@ -1,0 +1,67 @@
+"""Models without fill-in-the-middle tokens, and markers that end an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from answers import ask
+
+from codels.backends import Backend, LoadSpec
+from codels.core import BOS, Part, Prompt
+from codels.errors import MarkerMissing
+from codels.registry import store
+from codels.runtime import resolve
+
+native = pytest.importorskip("codels.backends.llamanative", exc_type=ImportError)
+
+Opened = Callable[[LoadSpec], Backend]
+
+
+class TestWithoutMarkers:
+    """A model without fill-in-the-middle tokens, and one whose marker is only "user-defined"."""
+
+    @pytest.fixture
+    def write(self, tmp_path: Path) -> Callable[..., Path]:
+        pytest.importorskip("gguf", reason="the test writes a model with the gguf package")
+        import tiny_gguf
+
+        return lambda *arguments: tiny_gguf.write(tmp_path / "plain.gguf", *arguments)
+
+    def test_it_runs_prefix_only_with_one_notice(self, opened: Opened, write: Callable[..., Path]) -> None:
+        path = write({})
+        model = opened(LoadSpec("llama.cpp", str(path), markers=("<|fim_prefix|>", "<|end|>")))
+        assert (model.info.markers, model.info.context_window) == (("<|end|>",), 256)
+        chosen, notice = resolve(store.find(str(path)), model.info)
+        assert chosen.family.name == "plain"
+        assert "plain.gguf has no fill-in-the-middle tokens; it only sees the text before the caret" in notice
+        assert ask(model).stats.n_decoded == 24
+        with pytest.raises(MarkerMissing):
+            model.tokenize(Part("<|fim_prefix|>", special=True))
+
+    def test_a_card_that_promises_a_family_falls_back_and_names_the_marker(
+        self, opened: Opened, write: Callable[..., Path]
+    ) -> None:
+        card = replace(store.find(str(write({}))), family="codels")
+        chosen, notice = resolve(card, opened(LoadSpec("llama.cpp", card.files[0].path)).info)
+        assert chosen.family.name == "plain"
+        assert "<|fim_" in notice
+
+    def test_without_a_begin_token_the_prompt_has_none(self, opened: Opened, write: Callable[..., Path]) -> None:
+        model = opened(LoadSpec("llama.cpp", str(write({}))))
+        assert model.tokenize(BOS) == []
+        assert ask(model, "").stats.n_prompt == 1
+
+    def test_a_marker_that_the_prompt_names_ends_the_answer(self, opened: Opened, write: Callable[..., Path]) -> None:
+        """The third token of the model's answer is turned into a marker: named in `stop` it ends the answer."""
+        plain = ask(opened(LoadSpec("llama.cpp", str(write({})))), "def f(x):")
+        ids = [token for step in plain.steps for token in step.token_ids]
+        third = next(n for n in range(2, len(ids)) if ids[n] not in ids[:n] and ids[n] < 94)
+        model = opened(LoadSpec("llama.cpp", str(write({}, {ids[third]: "<|stop|>"}))))
+        prompt = Prompt((Part("def f(x):"),), stop=("<|stop|>",))
+        heard = ask(model, prompt)
+        assert [token for step in heard.steps for token in step.token_ids] == ids[:third]
+        assert (heard.stats.why_stopped, "<|stop|>" in heard.text) == ("end", False)
+        assert ask(model, "def f(x):").stats.n_decoded > third

@@ -1,0 +1,175 @@
+"""The engine's process dies: whoever waits hears of it, and it comes back, later each time."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import signal
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from engines import DELAYS_S, MINUTE, Engine, Script, engine, gone, run, soon
+
+from codels.engine import client as client_module
+from codels.engine import process
+from codels.engine.client import State
+from codels.errors import EngineDown
+
+
+async def _kill(e: Engine) -> int:
+    """kill -9, and what comes after it: down, then another process."""
+    pid = e.pid
+    assert pid
+    n_told = len(e.told)
+    os.kill(pid, signal.SIGKILL)
+    await e.until(lambda: any(status.state is State.DOWN for status in e.told[n_told:]))
+    await gone(pid)
+    return pid
+
+
+def test_killed_while_idle(script: Script) -> None:
+    async def test() -> None:
+        async with engine(script()) as e:
+            pid = await _kill(e)
+            await e.until_state(State.READY)
+            assert e.pid != pid
+            assert (await e.say())[0] == "x + 1\n"
+            assert e.states == [State.LOADING, State.READY, State.DOWN, State.LOADING, State.READY]
+            assert [s.message for s in e.told if s.state is State.DOWN] == ["the engine died (signal 9)"]
+
+    run(test())
+
+
+def test_killed_in_mid_answer_every_waiting_request_hears_of_it(script: Script) -> None:
+    async def test() -> None:
+        async with engine(script(answers={"": "x\n" * 900, "after": "yes"}, step_ms=50)) as e:
+            answers = [await soon(e.say(max_tokens=900)) for _ in range(5)]
+            await asyncio.sleep(0.1)
+            await _kill(e)
+            for answer in answers:
+                with pytest.raises(EngineDown, match="died"):
+                    await answer
+            await e.until_state(State.READY)
+            assert (await e.say("after"))[0] == "yes"
+            assert e.n_waiting == 0
+
+    run(test())
+
+
+def test_killed_while_loading(script: Script) -> None:
+    async def test() -> None:
+        async with engine(script(load_ms=MINUTE), is_ready=False) as e:
+            await e.until(lambda: any(status.fraction for status in e.told))  # its load has begun
+            script()
+            await _kill(e)
+            await e.until_state(State.READY)
+            assert (await e.say())[0] == "x + 1\n"
+
+    run(test())
+
+
+def test_killed_twice_at_once(script: Script) -> None:
+    """The second time before the new process has loaded anything."""
+
+    async def test() -> None:
+        async with engine(script()) as e:
+            await _kill(e)
+            await e.until_state(State.LOADING)
+            await _kill(e)
+            await e.until_state(State.READY)
+            assert (await e.say())[0] == "x + 1\n"
+
+    run(test())
+
+
+def test_a_backend_that_ends_the_process(script: Script) -> None:
+    async def test() -> None:
+        async with engine(script(dies_on="!")) as e:
+            with pytest.raises(EngineDown, match="exit code 11"):
+                await e.say("boom!")
+            await e.until_state(State.READY)
+            assert (await e.say("calm"))[0] == "x + 1\n"
+
+    run(test())
+
+
+class _Delays:
+    """Writes down how long the client means to wait between restarts."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.found: list[float] = []
+        sleep = asyncio.sleep
+
+        async def noting(delay_s: float, *arguments: Any) -> Any:
+            if delay_s in DELAYS_S:
+                self.found.append(delay_s)
+            return await sleep(delay_s, *arguments)
+
+        monkeypatch.setattr(client_module.asyncio, "sleep", noting)
+
+
+def test_a_crash_on_each_load_backs_off_and_recovers(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    delays = _Delays(monkeypatch)
+
+    async def test() -> None:
+        monkeypatch.setattr(client_module, "time", SimpleNamespace(monotonic=lambda: 0.0))  # it never lives long
+        async with engine(script(dies_loading=True), is_ready=False) as e:
+            with pytest.raises(EngineDown, match=r"exit code 11.*model\.json"):
+                await e.ready()
+            await e.until(lambda: len(delays.found) >= 5)
+            script()
+            await e.until_state(State.READY)
+            assert (await e.say())[0] == "x + 1\n"
+
+    run(test())
+    assert delays.found[:5] == [*DELAYS_S, DELAYS_S[-1]]
+
+
+def test_an_engine_that_lived_long_is_restarted_at_once(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    delays = _Delays(monkeypatch)
+
+    async def test() -> None:
+        times = itertools.count(0, 100)
+        monkeypatch.setattr(client_module, "time", SimpleNamespace(monotonic=lambda: next(times)))
+        async with engine(script()) as e:
+            for _ in range(3):
+                await _kill(e)
+                await e.until_state(State.READY)
+
+    run(test())
+    assert delays.found == [DELAYS_S[0]] * 3
+
+
+def test_a_process_that_cannot_be_started_is_tried_again(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    spawn, n_failed = process.spawn, 0
+
+    async def failing(*arguments: Any) -> Any:
+        nonlocal n_failed
+        if n_failed < 3:
+            n_failed += 1
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return await spawn(*arguments)
+
+    async def test() -> None:
+        async with engine(script()) as e:
+            monkeypatch.setattr(process, "spawn", failing)
+            await _kill(e)
+            await e.until_state(State.READY)
+            assert n_failed == 3
+            assert any("cannot be started (Resource" in status.message for status in e.told)
+            assert (await e.say())[0] == "x + 1\n"
+
+    run(test())
+
+
+def test_stopping_while_it_waits_to_restart(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "FIRST_DELAY_S", 3600.0)
+
+    async def test() -> None:
+        async with engine(script()) as e:
+            await _kill(e)
+        assert e.told[-1].state is State.DOWN
+
+    run(test())
