@@ -87,7 +87,8 @@ class Server(LanguageServer):
         """An edit that cannot be read: rather no document than one that differs from the editor's."""
         with contextlib.suppress(LookupError, TypeError):
             self.documents.close(params["textDocument"]["uri"])
-            log.error("an edit could not be read; the document is not completed until it is opened again")
+            sentence = "codels: the editor sent an edit that cannot be read; open the document again to complete in it"
+            self.window_show_message(lsp.ShowMessageParams(lsp.MessageType.Warning, sentence))
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """To the log, by type: messages of parsers quote what they could not parse."""

@@ -8,7 +8,7 @@ from lsp_session import MINUTE, Client
 
 PACES: dict[str, Any] = {
     "answers": {"": "quick()\n", "slow = ": "slow()\n", "late = ": "late()\n"},
-    "prefill_ms": {"slow = ": MINUTE, "late = ": 700},
+    "prefill_ms": {"slow = ": MINUTE, "late = ": 1000},
 }
 
 TEXT = "slow = \nlate = \nnow = \n"
