@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,15 @@ def test_signs_that_the_terminal_lacks_do_not_cost_the_answer() -> None:
     assert out.isascii()
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Whoever runs the tests in the background makes them, and what they start, deaf to interrupts."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_an_interrupt_ends_the_command_and_its_engine(app: Path) -> None:
     write_script(app.parent, "slow", prefill_ms={"": MINUTE})
     arguments = ["complete", "app.py:5:17", "--model", "slow.json"]

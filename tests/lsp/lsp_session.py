@@ -134,10 +134,11 @@ async def server(
     """
     client = Client(folder, on_request)
     await client.start(*arguments, env=env)
-    model = model or write_script(folder / "model.json")
+    if options is None:
+        options = {"model": model or write_script(folder / "model.json")}
     engines: list[int] = []
     try:
-        await client.initialize({"model": model} if options is None else options, capabilities or INLINE, **initialize)
+        await client.initialize(options, capabilities or INLINE, **initialize)
         if is_ready:
             await client.status("ready")
         engines = children(client.process.pid)

@@ -80,7 +80,8 @@ async def _misbehave(client: Client) -> None:
         await slow
     client.open("file://[/x.py", TEXT)
     await client.complete("file://[/x.py", *NOW)
-    client.notify("textDocument/didChange", {"textDocument": {"uri": URI}, "contentChanges": [{"text": CANARY}, 7]})
+    bad = {"textDocument": {"uri": URI}, "contentChanges": [{"text": CANARY}, 7]}
+    client.notify("textDocument/didChange", bad)
     assert await client.complete(URI, *NOW) == []  # rather no document than another one than the editor's
     client.open(URI, TEXT)
     client.notify("textDocument/didOpen", {"textDocument": {"text": CANARY}})
@@ -105,6 +106,7 @@ def test_the_user_s_source_is_in_no_log(tmp_path: Path, level: str) -> None:
         options = {"model": model, "maxMs": MINUTE}
         async with server(tmp_path, options=options, env={"CODELS_LOG": level} if level else None) as client:
             await _misbehave(client)
+        assert "the engine died" in client.stderr  # there is a log to look into
         assert CANARY not in client.stderr
         assert CANARY not in " ".join(client.told)
         assert "tweety" not in client.stderr

@@ -60,7 +60,7 @@ def test_garbage_on_standard_input_does_not_end_the_server(tmp_path: Path) -> No
                 stdin.write(garbage)
                 assert (await client.status())["state"] == "ready"
             assert await client.complete(URI, 0, 4)
-            assert client.told == []
+            assert len(client.told) <= 1  # an edit that cannot be read costs its document, and that is said
 
     run(test())
 

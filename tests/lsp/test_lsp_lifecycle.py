@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,6 +60,15 @@ WAYS: list[tuple[Leave, int | None]] = [
 ]
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Whoever runs the tests in the background makes them, and what they start, deaf to interrupts."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize(("leave", "code"), WAYS)
 def test_both_processes_end_with_the_editor_while_the_model_is_busy(
     tmp_path: Path, leave: Leave, code: int | None
