@@ -8,7 +8,7 @@ from codels.lines import split_lines
 CARET = "‸"
 
 
-def site(text: str, language: str = "python", version: int = 1, uri: str = "file:///work/app.py") -> Site:
+def site(text: str, language: str = "python", version: int = 1, uri: str = "file:///project/app.py") -> Site:
     """The caret that `‸` draws into `text`."""
     before, drawn, after = text.partition(CARET)
     assert drawn, f"no {CARET} in {text!r}"

@@ -19,7 +19,7 @@ PATIENCE_S = 60.0
 MINUTE = 60_000
 """Milliseconds that a scripted model takes where the test must not see it end by itself."""
 
-URI = "file:///work/app.py"
+URI = "file:///project/app.py"
 INLINE = {"textDocument": {"inlineCompletion": {}}}
 
 

@@ -41,7 +41,7 @@ class Shared:
         self, text: str, line: int, character: int, *, language: str = "python", is_explicit: bool = False
     ) -> list[Json]:
         """The items at a place of a document that is opened for this and closed again."""
-        uri = f"file:///work/doc{next(self._versions)}.py"
+        uri = f"file:///project/doc{next(self._versions)}.py"
         params = inline_params(uri, line, character, is_explicit)
         self.client.open(uri, text, language)
         answer = self.run(self.client.request("textDocument/inlineCompletion", params))
