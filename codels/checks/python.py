@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from codels import statements
 from codels.core import Site
 
-MAX_LINES = 100
+MAX_LINES = 50
 """Of a statement. In a longer one, the largest statement inside it around the caret that fits is parsed."""
 
 _CONTINUES = re.compile(r"(?:else|elif|except|finally)\b|[)\]}#]|\"\"\"|\'\'\'")
