@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 
 from codels.bench import process
 from codels.bench.typist import Key, files, long_file, type_again
-from codels.core import CancelToken, Part, Prompt, SamplingParams
+from codels.cancel import CancelToken
+from codels.core import Part, Prompt, SamplingParams
 from codels.engine.client import EngineClient
 from codels.errors import PromptTooLong
 from codels.lspclient import LspClient

@@ -52,6 +52,7 @@ async def type_again(client: LspClient, name: str, text: str, n_keys: int, rng: 
     typed = text[start : start + n_keys]
     uri = f"file:///bench/{name}"
     client.open(uri, text[:start] + text[end:])
+    await client.status()  # opening is not the first key's
     keys = [await _press(client, uri, version, *step) for version, step in enumerate(_steps(typed, number), 2)]
     client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
     return keys
