@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
-from functools import cache
+from functools import cache, cached_property
 from itertools import groupby
 
 from codels.core import BOS, Part, Prompt, Snippet
@@ -50,7 +50,7 @@ Template = tuple[str | Plain | Slot, ...]
 """Strings are markers: each must be one special token of the model."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Family:
     """How one family of models wants its prompt. `source` says where that is written.
 
@@ -81,7 +81,7 @@ class Family:
         """Every marker of the plain templates, each once."""
         return _strings((*self.psm, *self.spm))
 
-    @property
+    @cached_property
     def all_markers(self) -> tuple[str, ...]:
         """Those that end an answer, stand between files or open an answer, too."""
         fields = (*self.psm, *self.spm, *self.repo_psm, *self.repo_spm, *self.file, *self.stop, self.opening)
@@ -149,17 +149,12 @@ def _harmless(part: Part, family: Family) -> Iterator[Part]:
 
     llama.cpp finds a vocabulary's user-defined tokens in any text, DeepSeek-Coder's <|EOT|> for one.
     """
-    if part.special or not any(marker in part.text for marker in _all_markers(family)):
+    if part.special or not any(marker in part.text for marker in family.all_markers):
         yield part
         return
     first, *rest = _seams(family).split(part.text)
     yield replace(part, text=first)
     yield from (Part(text, joined=True) for text in rest)
-
-
-@cache
-def _all_markers(family: Family) -> tuple[str, ...]:
-    return family.all_markers
 
 
 @cache
