@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Protocol
@@ -10,9 +11,10 @@ from urllib.parse import unquote, urlsplit
 
 from codels import context, postprocess, repetition, statements, trigger
 from codels.cache import Cache
+from codels.cancel import CancelToken
 from codels.clock import Clock
 from codels.context import Workspace
-from codels.core import Answer, CancelToken, Completion, Prompt, SamplingParams, Shape, Site, Snippet, Stats, Step
+from codels.core import Answer, Completion, Prompt, SamplingParams, Shape, Site, Snippet, Stats, Step
 from codels.errors import CodelsError, EngineDown, PromptTooLong
 from codels.postprocess import Draft
 from codels.prompt import Family, Order, Place, budget, render
@@ -35,7 +37,7 @@ class Engine(Protocol):
 
     def generate(
         self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, is_explicit: bool
-    ) -> AsyncIterator[Step]: ...
+    ) -> AsyncGenerator[Step]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,21 +155,18 @@ class Completer:
         raise EngineDown("the text around the caret does not fit the model's context window")
 
     async def _read(self, task: _Task, prompt: Prompt, params: SamplingParams) -> _Generated:
-        """The model's words until the statement or block has ended."""
-        request, text, logprob, enough = task.request, "", 0.0, CancelToken()
-        request.cancel.on_cancel(enough.cancel)
-        async for step in self._engine.generate(prompt, params, enough, request.is_explicit):
-            if step.stats:
-                is_ended = enough.is_cancelled and not request.cancel.is_cancelled
-                why = "end" if is_ended else step.stats.why_stopped
-                return _Generated(text, logprob, why in ("end", "stop"), replace(step.stats, why_stopped=why))
-            if enough.is_cancelled:
-                continue  # steps that were under way when the statement ended
-            text += step.text
-            logprob += step.logprob
-            is_ended = "\n" in step.text and statements.end(request.site, text, task.shape) is not None
-            if is_ended or repetition.stutters(text):
-                enough.cancel()
+        """The model's words until the statement or block has ended; the engine's last word is not waited for then."""
+        request, text, logprob = task.request, "", 0.0
+        steps = self._engine.generate(prompt, params, request.cancel, request.is_explicit)
+        async with aclosing(steps):
+            async for step in steps:
+                text += step.text
+                logprob += step.logprob
+                is_ended = "\n" in step.text and statements.end(request.site, text, task.shape) is not None
+                if is_ended or repetition.stutters(text):
+                    return _Generated(text, logprob, True, replace(step.stats, why_stopped="end"))
+                if step.is_last:
+                    return _Generated(text, logprob, step.stats.why_stopped in ("end", "stop"), step.stats)
         raise EngineDown("the engine's answer broke off")
 
 

@@ -5,8 +5,6 @@ Text is `str`; offsets and columns count code points; lines keep their line ends
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -161,41 +159,19 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A piece of an answer; only the last one carries `stats`. `logprob` is natural, summed over `token_ids`."""
+    """A piece of an answer. `logprob` is natural, summed over `token_ids`; `stats` are the answer's so far.
+
+    Only the last step says why the answer stopped, and it says nothing else.
+    """
 
     text: str = ""
     token_ids: tuple[int, ...] = ()
     logprob: float = 0.0
-    stats: Stats | None = None
-
-
-@dataclass(slots=True)
-class CancelToken:
-    """Says "stop" from any thread. Callbacks run once, at once when it is already cancelled."""
-
-    _event: threading.Event = field(default_factory=threading.Event)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _callbacks: list[Callable[[], None]] = field(default_factory=list)
+    stats: Stats = Stats()
 
     @property
-    def is_cancelled(self) -> bool:
-        return self._event.is_set()
-
-    def cancel(self) -> None:
-        with self._lock:
-            already, callbacks = self._event.is_set(), self._callbacks
-            self._event.set()
-            self._callbacks = []
-        if not already:
-            for callback in callbacks:
-                callback()
-
-    def on_cancel(self, callback: Callable[[], None]) -> None:
-        with self._lock:
-            if not self._event.is_set():
-                self._callbacks.append(callback)
-                return
-        callback()
+    def is_last(self) -> bool:
+        return bool(self.stats.why_stopped)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from codels.backends import LoadSpec, ModelInfo
+from codels.cancel import CancelToken
 from codels.completion import Completer, Model, Request
-from codels.core import Answer, CancelToken, Site
+from codels.core import Answer, Site
 from codels.engine.client import EngineClient, State, Status
 from codels.errors import CodelsError, EngineDown, UserError
 from codels.prompt import Family, Order

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, cast
 
-from codels.core import CancelToken, Part, Prompt, SamplingParams, Step
+from codels.cancel import CancelToken
+from codels.core import Part, Prompt, SamplingParams, Step
 from codels.errors import UserError
 
 

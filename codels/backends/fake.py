@@ -14,12 +14,14 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from codels.backends import LoadSpec, ModelInfo, OnProgress
 from codels.backends.llamatext import common_prefix
-from codels.core import BOS, CancelToken, Part, Prompt, SamplingParams, Stats, Step
+from codels.cancel import CancelToken
+from codels.core import BOS, Part, Prompt, SamplingParams, Stats, Step
 from codels.errors import MarkerMissing, ModelError, PromptTooLong
 
 _SLICE_MS = 5
@@ -83,17 +85,16 @@ class FakeModel:
         before = "".join(part.text for part in prompt.parts if not part.special) + prompt.heal
         cancel_wait.sleep_ms(_ending(self._script.get("prefill_ms", {}), before, 0))
         answer, why = _until_stop(self._answer(before, params.seed), params.stop, prompt.stop)
-        n_decoded = 0
+        stats = Stats(len(tokens), max(n_reused, 0))
         for char in answer:
             cancel_wait.sleep_ms(self._script.get("step_ms", 0))
             is_late = params.max_ms and (time.monotonic() - started) * 1000 > params.max_ms
-            if cancel.is_cancelled or is_late or n_decoded == params.max_tokens:
+            if cancel.is_cancelled or is_late or stats.n_decoded == params.max_tokens:
                 why = "cancelled" if cancel.is_cancelled else "time" if is_late else "limit"
                 break
-            n_decoded += 1
-            yield Step(char, (ord(char),), -0.1)
-        why = "cancelled" if cancel.is_cancelled else why
-        yield Step(stats=Stats(len(tokens), max(n_reused, 0), n_decoded, 0.0, 0.0, why))
+            stats = replace(stats, n_decoded=stats.n_decoded + 1)
+            yield Step(char, (ord(char),), -0.1, stats)
+        yield Step(stats=replace(stats, why_stopped="cancelled" if cancel.is_cancelled else why))
 
     def close(self) -> None:
         self._cached = []

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from codels.backends import LoadSpec, ModelInfo, OnProgress
 from codels.backends.llamatext import Spelling, TextStream, common_prefix
-from codels.core import CancelToken, Part, Prompt, SamplingParams, Stats, Step
+from codels.cancel import CancelToken
+from codels.core import Part, Prompt, SamplingParams, Stats, Step
 from codels.errors import BackendMissing, ModelError, PromptTooLong
 
 if TYPE_CHECKING:
@@ -58,17 +59,15 @@ class LlamaCpp:
         n_reused = self._reuse(tokens)
         stats = Stats(n_prompt=len(tokens), n_reused=n_reused)
         why = self._prefill(tokens, cancel, clock)
-        stats = replace(stats, prefill_ms=clock.lap_ms())
-        n_decoded = 0
+        stats = replace(stats, prefill_ms=clock.ms())
         if not why:
             for step in self._decode(prompt, params, cancel, clock):
-                n_decoded += len(step.token_ids)
-                if step.stats:
-                    why = step.stats.why_stopped
-                else:
-                    yield step
+                n_decoded, why = stats.n_decoded + len(step.token_ids), step.stats.why_stopped
+                stats = replace(stats, n_decoded=n_decoded, decode_ms=clock.ms() - stats.prefill_ms)
+                if not step.is_last:
+                    yield replace(step, stats=stats)
         why = "cancelled" if cancel.is_cancelled else why
-        yield Step(stats=replace(stats, n_decoded=n_decoded, decode_ms=clock.lap_ms(), why_stopped=why))
+        yield Step(stats=replace(stats, why_stopped=why))
 
     def close(self) -> None:
         self._context.close()
@@ -109,7 +108,7 @@ class LlamaCpp:
         del self._cached[self._context.forget(n_tokens) :]
 
     def _decode(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, clock: _Clock) -> Iterator[Step]:
-        """Token by token; the step that carries stats says why it stopped."""
+        """Token by token; the last step says why it stopped."""
         ends = self._vocabulary.ends(prompt.stop)
         spelling = Spelling(self._vocabulary.pieces, prompt.heal.encode("utf-8", "replace"))
         stream = TextStream(params.stop)
@@ -141,14 +140,13 @@ class LlamaCpp:
 
 class _Clock:
     def __init__(self, max_ms: int) -> None:
-        self._started = self._lap = time.monotonic()
-        self._max_s = max_ms / 1000
+        self._started = time.monotonic()
+        self._max_ms = max_ms
 
     @property
     def is_late(self) -> bool:
-        return bool(self._max_s) and time.monotonic() - self._started > self._max_s
+        return bool(self._max_ms) and self.ms() > self._max_ms
 
-    def lap_ms(self) -> float:
-        now = time.monotonic()
-        lap, self._lap = now - self._lap, now
-        return lap * 1000
+    def ms(self) -> float:
+        """Since the start of the answer."""
+        return (time.monotonic() - self._started) * 1000

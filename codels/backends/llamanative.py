@@ -19,7 +19,8 @@ import numpy as np
 
 from codels.backends import LoadSpec, OnProgress
 from codels.backends.llamavocab import Vocabulary
-from codels.core import CancelToken, SamplingParams
+from codels.cancel import CancelToken
+from codels.core import SamplingParams
 from codels.errors import ModelError
 
 _errors: deque[str] = deque(maxlen=4)

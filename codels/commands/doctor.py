@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 
 from codels import __version__
+from codels.cancel import CancelToken
 from codels.commands.run import with_runtime
-from codels.core import CancelToken, Site, Snapshot
+from codels.core import Site, Snapshot
 from codels.errors import CodelsError, ModelError
 from codels.registry import store
 from codels.registry.card import ModelCard

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from codels.core import Answer, CancelToken, Site, Snapshot
+from codels.cancel import CancelToken
+from codels.core import Answer, Site, Snapshot
 from codels.engine.process import spawn
 from codels.errors import UserError
 from codels.lines import split_lines

@@ -9,13 +9,14 @@ import asyncio
 import contextlib
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from codels.backends import LoadSpec, ModelInfo
-from codels.core import CancelToken, Prompt, SamplingParams, Step
+from codels.cancel import CancelToken
+from codels.core import Prompt, SamplingParams, Step
 from codels.engine import process, wire
 from codels.errors import CodelsError, EngineDown
 
@@ -101,7 +102,7 @@ class EngineClient:
 
     async def generate(
         self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, is_explicit: bool
-    ) -> AsyncIterator[Step]:
+    ) -> AsyncGenerator[Step]:
         """The steps of one answer. Raises what the backend raised, or `EngineDown`. Leaving early cancels."""
         if self.status.state is not State.READY:
             raise EngineDown(self.status.message)
@@ -130,12 +131,13 @@ class EngineClient:
         finally:
             del self._waiting[id_]
             if not is_done:
-                self._send(stop)
+                loop.call_later(0, self._send, stop)  # after what is ready to run: the answer goes out first
 
     async def _next(self, messages: asyncio.Queue[wire.Message | None], max_ms: int) -> wire.Message | None:
         """The next message. An engine that says nothing for far longer than it may is killed, and so started again."""
         try:
-            return await asyncio.wait_for(messages.get(), max_ms / 1000 + HANG_S if max_ms else None)
+            async with asyncio.timeout(max_ms / 1000 + HANG_S if max_ms else None):
+                return await messages.get()
         except TimeoutError:
             if self._process and self._process.returncode is None:
                 self._process.kill()

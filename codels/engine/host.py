@@ -16,7 +16,8 @@ from typing import BinaryIO
 
 from codels import backends
 from codels.backends import Backend
-from codels.core import CancelToken, Step
+from codels.cancel import CancelToken
+from codels.core import Step
 from codels.engine import wire
 from codels.engine.scheduler import Job, Scheduler
 from codels.errors import CodelsError, EngineDown
@@ -89,12 +90,13 @@ def _by_lines(steps: Iterator[Step]) -> Iterator[Step]:
     """Steps joined up to a line end or for `JOIN_S`: a small model writes tokens faster than messages travel."""
     joined, since = Step(), time.monotonic()
     for step in steps:
-        if step.stats:
+        if step.is_last:
             if joined.text or joined.token_ids:
                 yield joined
             yield step
             return
-        joined = Step(joined.text + step.text, joined.token_ids + step.token_ids, joined.logprob + step.logprob)
+        ids, logprob = joined.token_ids + step.token_ids, joined.logprob + step.logprob
+        joined = Step(joined.text + step.text, ids, logprob, step.stats)
         if "\n" in step.text or time.monotonic() - since > JOIN_S:
             yield joined
             joined, since = Step(), time.monotonic()

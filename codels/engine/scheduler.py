@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from codels.core import CancelToken
+from codels.cancel import CancelToken
 
 
 @dataclass(frozen=True, slots=True)

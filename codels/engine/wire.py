@@ -6,7 +6,7 @@ Towards the host: load, generate, cancel. From it: progress, loaded, step, done,
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from typing import Any
 
 from codels.backends import LoadSpec, ModelInfo
@@ -69,15 +69,13 @@ def params(message: Message) -> SamplingParams:
 
 
 def step(id_: int, step: Step) -> Message:
-    if step.stats:
-        return {"op": "done", "id": id_, "stats": asdict(step.stats)}
-    return {"op": "step", "id": id_, "text": step.text, "tokens": step.token_ids, "logprob": step.logprob}
+    op = "done" if step.is_last else "step"
+    return {"op": op, "id": id_, "step": [step.text, step.token_ids, step.logprob], "stats": astuple(step.stats)}
 
 
 def to_step(message: Message) -> Step:
-    if message["op"] == "done":
-        return Step(stats=Stats(**message["stats"]))
-    return Step(message["text"], tuple(message["tokens"]), message["logprob"])
+    text, token_ids, logprob = message["step"]
+    return Step(text, tuple(token_ids), logprob, Stats(*message["stats"]))
 
 
 def loaded(id_: int, info: ModelInfo) -> Message:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from lsprotocol import types as lsp
 
-from codels.core import Answer, CancelToken, Site
+from codels.cancel import CancelToken
+from codels.core import Answer, Site
 from codels.lsp.documents import Documents
 from codels.runtime import Runtime
 

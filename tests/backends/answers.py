@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from codels.backends import Backend
-from codels.core import CancelToken, Part, Prompt, SamplingParams, Stats, Step
+from codels.cancel import CancelToken
+from codels.core import Part, Prompt, SamplingParams, Stats, Step
 from codels.registry import store
 
 BUILT_IN = str(store.locate(store.find("codels-tiny")))
@@ -44,6 +45,6 @@ def ask(
         if len(steps) == cancel_after:
             cancel.cancel()
     *said, last = steps
-    assert last.stats is not None
-    assert all(step.stats is None for step in said)
+    assert last.is_last
+    assert not any(step.is_last for step in said)
     return Heard("".join(step.text for step in said), last.stats, steps)

@@ -7,19 +7,30 @@ import threading
 import pytest
 from answers import CODE, LONG_CODE, MARKERS, Open, ask
 
-from codels.core import BOS, CancelToken, Part, Prompt, SamplingParams, Step
+from codels.cancel import CancelToken
+from codels.core import BOS, Part, Prompt, SamplingParams, Step
 from codels.errors import MarkerMissing, PromptTooLong
 
 FEW = SamplingParams(24)
 
 
-def test_only_the_last_step_carries_stats_and_nothing_else(open_backend: Open) -> None:
+def test_only_the_last_step_says_why_and_nothing_else(open_backend: Open) -> None:
     heard = ask(open_backend())
     *said, last = heard.steps
     assert last == Step(stats=heard.stats)
     assert all(step.token_ids for step in said if step.text)
     assert heard.text
     assert heard.stats.n_decoded == sum(len(step.token_ids) for step in said)
+
+
+def test_every_step_carries_what_the_answer_has_cost_so_far(open_backend: Open) -> None:
+    heard = ask(open_backend())
+    n_decoded = 0
+    for step in heard.steps:
+        n_decoded += len(step.token_ids)
+        assert step.stats.n_decoded == n_decoded
+        assert (step.stats.n_prompt, step.stats.n_reused) == (heard.stats.n_prompt, heard.stats.n_reused)
+        assert (step.stats.prefill_ms, step.stats.decode_ms <= heard.stats.decode_ms) == (heard.stats.prefill_ms, True)
 
 
 def test_log_probabilities_are_never_above_zero(open_backend: Open) -> None:

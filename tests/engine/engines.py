@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from codels.backends import LoadSpec
-from codels.core import CancelToken, Part, Prompt, SamplingParams, Stats
+from codels.cancel import CancelToken
+from codels.core import Part, Prompt, SamplingParams, Stats
 from codels.engine.client import EngineClient, State, Status
 
 PATIENCE_S = 30.0
@@ -64,7 +65,7 @@ class Engine(EngineClient):
         """One whole answer."""
         steps = self.generate(Prompt((Part(text),)), SamplingParams(**params), cancel or CancelToken(), True)
         *said, last = [step async for step in steps]
-        assert last.stats
+        assert last.is_last
         return "".join(step.text for step in said), last.stats
 
     @property

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from engines import MINUTE, Script, engine, run, soon
 
-from codels.core import CancelToken, Part, Prompt, SamplingParams
+from codels.cancel import CancelToken
+from codels.core import Part, Prompt, SamplingParams
 from codels.engine.client import State
 from codels.errors import ModelError, PromptTooLong
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from codels.core import CancelToken
+from codels.cancel import CancelToken
 from codels.engine.scheduler import Job, Scheduler
 
 PATIENCE_S = 60.0

@@ -52,7 +52,7 @@ def test_prompts(text: str) -> None:
 @pytest.mark.parametrize("text", ODD_TEXTS)
 @pytest.mark.parametrize("tokens", [(), (0,), (1, 2, 151_000)])
 def test_steps(text: str, tokens: tuple[int, ...]) -> None:
-    step = Step(text, tokens, -0.125)
+    step = Step(text, tokens, -0.125, Stats(10, 9, 8, 7.5, 6.25))
     assert wire.to_step(_passed(wire.step(3, step))) == step
 
 

@@ -21,7 +21,8 @@ LAYERS = """
     engine  context  postprocess  cache  trigger  checks
     prompt  backends  registry  statements  repetition  indent
     settings  clock
-    errors  core  lines
+    core
+    errors  lines  cancel
 """
 """Downwards only; within a layer only where SIBLINGS draws it."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 import pytest
 
+from codels.cancel import CancelToken
 from codels.completion import Completer, Model, Request
-from codels.core import Answer, CancelToken, Prompt, SamplingParams, Site, Stats, Step
+from codels.core import Answer, Prompt, SamplingParams, Site, Stats, Step
 from codels.errors import EngineDown, PromptTooLong
 from codels.prompt import Order
 from codels.prompt.families import FAMILIES
@@ -29,10 +30,11 @@ class ScriptedEngine:
     params: list[SamplingParams] = field(default_factory=list)
     were_explicit: list[bool] = field(default_factory=list)
     n_limit: int = 10_000
+    n_said: int = 0
 
     async def generate(
         self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, is_explicit: bool
-    ) -> AsyncIterator[Step]:
+    ) -> AsyncGenerator[Step]:
         self.were_explicit.append(is_explicit)
         self.prompts.append(prompt)
         self.params.append(params)
@@ -45,7 +47,8 @@ class ScriptedEngine:
             if cancel.is_cancelled:
                 break
             await asyncio.sleep(0)
-            yield Step(word, (1,), -0.5)
+            self.n_said += 1
+            yield Step(word, (1,), -0.5, Stats(n_prompt))
         why = "cancelled" if cancel.is_cancelled else self.why
         yield Step(stats=Stats(n_prompt=n_prompt, why_stopped=why))
 
@@ -102,7 +105,7 @@ def test_a_candidate_that_fails_costs_none_that_is_there() -> None:
     class Dying(ScriptedEngine):
         async def generate(
             self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, is_explicit: bool
-        ) -> AsyncIterator[Step]:
+        ) -> AsyncGenerator[Step]:
             if params.seed:
                 raise EngineDown("the engine died")
             async for step in super().generate(prompt, params, cancel, is_explicit):
@@ -118,8 +121,9 @@ def test_what_a_limit_cut_is_not_kept() -> None:
 
 
 def test_generation_is_stopped_where_the_statement_ends() -> None:
-    answer = ask(ScriptedEngine(["a\n", *["b\n"] * 1000]), "x = ‸\n")
-    assert texts(answer) == ["a"]
+    engine = ScriptedEngine(["a\n", *["b\n"] * 1000])
+    answer = ask(engine, "x = ‸\n")
+    assert (texts(answer), engine.n_said) == (["a"], 1)
     assert answer.stats
     assert answer.stats.why_stopped == "end"
 
