@@ -7,7 +7,7 @@ sides of the caret (a cache that leaves out the suffix answers for code that has
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codels.core import Completion, Site
 from codels.lines import split_lines
@@ -68,7 +68,7 @@ def _rests(entry: _Entry, site: Site, prefix: str) -> list[Completion]:
         if 0 < n_typed < len(completion.text):
             typed = completion.text[:n_typed]
             if (entry.prefix + typed)[-CHARS_BEFORE:] == prefix:
-                rests.append(Completion(completion.text[n_typed:], completion.logprob))
+                rests.append(replace(completion, text=completion.text[n_typed:]))
     return rests
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from codels.core import Answer, Completion, Stats
+from codels.core import Answer, Completion
+from codels.generation import Stats
 
 
 class Clock:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import math
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from codels import context, postprocess, repetition, statements, trigger
 from codels.cache import Cache
-from codels.cancel import CancelToken
 from codels.clock import Clock
-from codels.context import Workspace
-from codels.core import Answer, Completion, Prompt, SamplingParams, Shape, Site, Snippet, Stats, Step
+from codels.context import Workspace, copies
+from codels.core import Answer, Completion, Shape, Site, Snippet
 from codels.errors import CodelsError, EngineDown, PromptTooLong
+from codels.gate import first_line, sure
+from codels.generation import Prompt, SamplingParams, Stats, Step
 from codels.postprocess import Draft
-from codels.prompt import Family, Order, Place, budget, render
-from codels.settings import Settings
+from codels.prompt import Place, budget, render
+from codels.request import Engine, Model, Request
 
 CHARS_PER_TOKEN = 3.0
 """First guess for code; a prompt that turns out too long lowers it for that document."""
@@ -31,35 +31,8 @@ CANDIDATE_TEMPERATURE = 0.6
 
 MAX_FITS = 4
 
-
-class Engine(Protocol):
-    """What the completer needs of the engine."""
-
-    def generate(
-        self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, is_explicit: bool
-    ) -> AsyncGenerator[Step]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """The loaded model as prompts need it. `languages` empty means any."""
-
-    id: str
-    family: Family
-    order: Order
-    context_window: int
-    languages: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One caret to answer. `is_explicit`: asked for by hand."""
-
-    site: Site
-    model: Model
-    settings: Settings
-    is_explicit: bool
-    cancel: CancelToken
+MAX_RECENT = 4
+"""Documents whose last caret is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +41,14 @@ class _Task:
 
     request: Request
     shape: Shape
+    workspace: Workspace
     snippets: tuple[Snippet, ...]
     clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
 class _Generated:
-    text: str
-    logprob: float
+    said: Step
     is_whole: bool
     stats: Stats
 
@@ -85,12 +58,13 @@ class Completer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._workspace = Workspace()
+        self._recent: dict[str, Site] = {}
         self._cache = Cache()
         self._chars_per_token: dict[tuple[str, str], float] = {}
 
     def forget(self, uri: str) -> None:
         """The document was closed."""
+        self._recent.pop(uri, None)
         self._chars_per_token = {key: n for key, n in self._chars_per_token.items() if key[1] != uri}
 
     async def complete(self, request: Request) -> Answer:
@@ -105,13 +79,22 @@ class Completer:
         clock.lap("cache")
         if hit:
             return clock.answer(hit.completions, origin=hit.origin)
-        snippets = context.gather(site, self._workspace)
+        workspace = self._remember(site)
+        snippets = context.gather(site, workspace)
         clock.lap("context")
-        answer = await self._ask(_Task(request, decision.shape, snippets, clock))
+        answer = await self._ask(_Task(request, decision.shape, workspace, snippets, clock))
         is_cut = answer.stats is not None and answer.stats.why_stopped == "time"
         if answer.completions and not is_cut and not request.cancel.is_cancelled:
             self._cache.put(key, site, answer.completions)
         return answer
+
+    def _remember(self, site: Site) -> Workspace:
+        """The carets so far, and this one for later."""
+        uri = site.snapshot.uri
+        self._recent = {uri: site, **{key: other for key, other in self._recent.items() if key != uri}}
+        while len(self._recent) > MAX_RECENT:
+            self._recent.popitem()
+        return Workspace(tuple(self._recent.values()))
 
     async def _ask(self, task: _Task) -> Answer:
         """One answer, or several different ones where they were asked for by hand."""
@@ -128,12 +111,10 @@ class Completer:
             stats = stats or generated.stats
             if request.cancel.is_cancelled or generated.stats.why_stopped == "cancelled":
                 return clock.answer(reason="overtaken by a newer key", stats=stats)
-            text, reason = postprocess.clean(Draft(generated.text, request.site, task.shape, generated.is_whole))
+            completion, reason = _finished(task, generated)
             clock.lap("postprocess")
-            if text:
-                completions.setdefault(text, Completion(text, generated.logprob))
-            elif generated.stats.why_stopped == "time" and not generated.text:
-                reason = f"no word within {request.settings.max_ms} ms (codels.max_ms)"
+            if completion:
+                completions.setdefault(completion.text, completion)
         return clock.answer(tuple(completions.values()), "" if completions else reason, "model", stats)
 
     async def _generate(self, task: _Task, params: SamplingParams) -> _Generated:
@@ -144,6 +125,8 @@ class Completer:
             window = budget.fit(site, task.snippets, int(_max_prompt(model) * density))
             clock.lap("budget")
             prompt = render(model.family, model.order, window, _place(site))
+            if model.copies:
+                prompt = replace(prompt, sources=copies.texts(site, prompt.heal, task.workspace.recent))
             clock.lap("prompt")
             try:
                 return await self._read(task, prompt, params)
@@ -156,18 +139,34 @@ class Completer:
 
     async def _read(self, task: _Task, prompt: Prompt, params: SamplingParams) -> _Generated:
         """The model's words until the statement or block has ended; the engine's last word is not waited for then."""
-        request, text, logprob = task.request, "", 0.0
+        request, said = task.request, Step()
         steps = self._engine.generate(prompt, params, request.cancel, request.is_explicit)
         async with aclosing(steps):
             async for step in steps:
-                text += step.text
-                logprob += step.logprob
-                is_ended = "\n" in step.text and statements.end(request.site, text, task.shape) is not None
-                if is_ended or repetition.stutters(text):
-                    return _Generated(text, logprob, True, replace(step.stats, why_stopped="end"))
+                said += step
+                is_ended = "\n" in step.text and statements.end(request.site, said.text, task.shape) is not None
+                if is_ended or repetition.stutters(said.text):
+                    return _Generated(said, True, replace(step.stats, why_stopped="end"))
                 if step.is_last:
-                    return _Generated(text, logprob, step.stats.why_stopped in ("end", "stop"), step.stats)
+                    return _Generated(said, step.stats.why_stopped in ("end", "stop"), step.stats)
         raise EngineDown("the engine's answer broke off")
+
+
+def _finished(task: _Task, generated: _Generated) -> tuple[Completion | None, str]:
+    """What of the model's words is offered, and why nothing. What was asked for by hand need not be sure."""
+    request, said, gate = task.request, generated.said, task.request.model.gate
+    if generated.stats.why_stopped == "time" and not said.text:
+        return None, f"no word within {request.settings.max_ms} ms (codels.max_ms)"
+    logprob = first_line(said)
+    confidence = gate.chance(logprob) if gate else math.exp(logprob)
+    raw, is_whole = said.text, generated.is_whole
+    if gate and said.text.strip() and not request.is_explicit:
+        n_sure = sure(said, gate, request.settings.eagerness)
+        if not n_sure:
+            return None, f"not sure enough: {confidence:.0%} (codels.eagerness)"
+        raw, is_whole = raw[:n_sure], is_whole or n_sure < len(raw)
+    text, reason = postprocess.clean(Draft(raw, request.site, task.shape, is_whole))
+    return (Completion(text, logprob, confidence) if text else None), reason
 
 
 def _params(task: _Task, seed: int) -> SamplingParams:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from codels.generation import Stats
+
 
 class Skill(StrEnum):
     """What a model was trained to do."""
@@ -102,84 +104,15 @@ class Snippet:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A stretch of a prompt. Only a special part becomes a marker token; user text never does.
-
-    `joined` asks tokenizers that put a blank before every text (SentencePiece) to leave it out here.
-    """
-
-    text: str
-    special: bool = False
-    joined: bool = False
-
-
-BOS = Part("", special=True)
-"""Stands for the model's own begin-of-sequence token, whatever its text is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """What the model reads, and `heal`: the start that decoding must spell again before it says something new.
-
-    `stop` are markers: the answer ends where the model says one of them.
-    """
-
-    parts: tuple[Part, ...]
-    heal: str = ""
-    stop: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SamplingParams:
-    """How to decode. `temperature` 0 is greedy; `max_ms` bounds one answer, 0 leaves it unbounded.
-
-    `stop` are texts: the answer ends before the first of them.
-    """
-
-    max_tokens: int = 64
-    stop: tuple[str, ...] = ()
-    temperature: float = 0.0
-    top_k: int = 40
-    top_p: float = 0.95
-    seed: int = 0
-    max_ms: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What one answer cost. `n_reused` of the `n_prompt` tokens came from the KV cache; tokenizing is prefill."""
-
-    n_prompt: int = 0
-    n_reused: int = 0
-    n_decoded: int = 0
-    prefill_ms: float = 0.0
-    decode_ms: float = 0.0
-    why_stopped: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A piece of an answer. `logprob` is natural, summed over `token_ids`; `stats` are the answer's so far.
-
-    Only the last step says why the answer stopped, and it says nothing else.
-    """
-
-    text: str = ""
-    token_ids: tuple[int, ...] = ()
-    logprob: float = 0.0
-    stats: Stats = Stats()
-
-    @property
-    def is_last(self) -> bool:
-        return bool(self.stats.why_stopped)
-
-
-@dataclass(frozen=True, slots=True)
 class Completion:
-    """What is offered: `text` goes in at the caret, with the document's own line ends."""
+    """What is offered: `text` goes in at the caret, with the document's own line ends.
+
+    `logprob` is the first line's, natural; `confidence` the chance that this line is right, where it is calibrated.
+    """
 
     text: str
     logprob: float = 0.0
+    confidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from codels.backends import LoadSpec, ModelInfo
 from codels.cancel import CancelToken
-from codels.completion import Completer, Model, Request
+from codels.completion import Completer
 from codels.core import Answer, Site
 from codels.engine.client import EngineClient, State, Status
 from codels.errors import CodelsError, EngineDown, UserError
@@ -17,6 +17,7 @@ from codels.prompt import Family, Order
 from codels.prompt.families import FAMILIES
 from codels.registry import store
 from codels.registry.card import ModelCard
+from codels.request import Model, Request
 from codels.settings import Settings
 
 _MARKERS = tuple(dict.fromkeys(marker for family in FAMILIES.values() for marker in family.all_markers))
@@ -110,7 +111,7 @@ def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
     """Raises `ModelError` where the file is not as the card says."""
     threads = settings.threads or max(1, (os.cpu_count() or 2) - 1)
     window = card.context_window or DEFAULT_CONTEXT_WINDOW
-    return LoadSpec(card.backend, str(store.locate(card)), window, threads, _MARKERS)
+    return LoadSpec(card.backend, str(store.locate(card)), window, threads, _MARKERS, card.copy_weights)
 
 
 def resolve(card: ModelCard, info: ModelInfo) -> tuple[Model, str]:
@@ -150,4 +151,5 @@ def _model(card: ModelCard, info: ModelInfo, family: Family, order: Order) -> Mo
     repo_markers = (*family.repo_psm, *family.repo_spm, *family.file)
     if not {marker for marker in repo_markers if isinstance(marker, str)} <= set(info.markers):
         family = replace(family, repo_psm=(), repo_spm=(), file=())
-    return Model(card.id, family, order, info.context_window, card.languages)
+    copies = bool(card.copy_weights)
+    return Model(card.id, family, order, info.context_window, card.languages, card.gate, copies)

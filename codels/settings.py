@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from codels.gate import Eagerness
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -26,6 +28,8 @@ class Settings:
     """How many suggestions an explicit request asks for."""
     temperature: float = 0.0
     """Of the first suggestion; further candidates are always sampled."""
+    eagerness: Eagerness = Eagerness.MEDIUM
+    """How sure the model must be before it speaks unasked: "low" shows the least, "high" the most."""
     threads: int = 0
     """CPU threads of the model; 0 means one less than there are cores, and at least one."""
 
@@ -57,6 +61,7 @@ _CHECKS: dict[str, _Check] = {
         lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 2,
         "a number from 0 to 2",
     ),
+    "eagerness": (lambda value: value in list(Eagerness), f"one of {', '.join(Eagerness)}"),
     "threads": _whole(0, 256),
 }
 
@@ -79,10 +84,10 @@ def parse(data: object) -> tuple[Settings, tuple[str, ...]]:
         is_valid, wanted = _CHECKS[name]
         if not is_valid(value):
             default = getattr(Settings(), name)
-            shown = list(default) if isinstance(default, tuple) else default
+            shown = list(default) if isinstance(default, tuple) else str(default) if name == "eagerness" else default
             problems.append(f"'codels.{key}' must be {wanted}, not {_shown(value)}; {shown!r} is used")
             continue
-        values[name] = tuple(value) if isinstance(value, list) else value
+        values[name] = tuple(value) if isinstance(value, list) else Eagerness(value) if name == "eagerness" else value
     return Settings(**values), tuple(problems)
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from codels.cancel import CancelToken
-from codels.core import Part, Prompt, SamplingParams, Step
 from codels.errors import UserError
+from codels.generation import Part, Prompt, SamplingParams, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class LoadSpec:
     """Tokens; 0 takes what the model was trained on."""
     threads: int = 1
     markers: tuple[str, ...] = ()
+    copy_weights: tuple[tuple[float, ...], ...] = ()
+    """Of `backends/copying.py`; none leaves copying out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from typing import Any
 from codels.backends import LoadSpec, ModelInfo, OnProgress
 from codels.backends.llamatext import common_prefix
 from codels.cancel import CancelToken
-from codels.core import BOS, Part, Prompt, SamplingParams, Stats, Step
 from codels.errors import MarkerMissing, ModelError, PromptTooLong
+from codels.generation import BOS, Part, Prompt, SamplingParams, Stats, Step
 
 _SLICE_MS = 5
 """Between two looks at whether somebody has cancelled."""
@@ -93,7 +93,7 @@ class FakeModel:
                 why = "cancelled" if cancel.is_cancelled else "time" if is_late else "limit"
                 break
             stats = replace(stats, n_decoded=stats.n_decoded + 1)
-            yield Step(char, (ord(char),), -0.1, stats)
+            yield Step.of(char, ord(char), -0.1, stats)
         yield Step(stats=replace(stats, why_stopped="cancelled" if cancel.is_cancelled else why))
 
     def close(self) -> None:

@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codels.backends import LoadSpec, ModelInfo, OnProgress
+from codels.backends.copying import CopyModel, Lines
 from codels.backends.llamatext import Spelling, TextStream, common_prefix
 from codels.cancel import CancelToken
-from codels.core import Part, Prompt, SamplingParams, Stats, Step
 from codels.errors import BackendMissing, ModelError, PromptTooLong
+from codels.generation import Part, Prompt, SamplingParams, Stats, Step
 
 if TYPE_CHECKING:
     from codels.backends.llamanative import Context
@@ -43,6 +44,8 @@ class LlamaCpp:
         self._context = context
         self._vocabulary: Vocabulary = context.vocabulary
         self._cached: list[int] = []
+        self._copy_weights = spec.copy_weights
+        self._lines = Lines(lambda line: self.tokenize(Part(line, joined=True)))
         markers = tuple(m for m in spec.markers if m in self._vocabulary.special)
         self.info = ModelInfo(context.description, context.n_ctx, markers)
 
@@ -107,26 +110,34 @@ class LlamaCpp:
         """The first `n_tokens`, or fewer where the model's memory cannot be cut."""
         del self._cached[self._context.forget(n_tokens) :]
 
+    def _copying(self, prompt: Prompt) -> CopyModel | None:
+        if not (self._copy_weights and prompt.sources):
+            return None
+        return CopyModel(self._lines.join(prompt.sources), self._copy_weights, self._context.n_ctx)
+
     def _decode(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, clock: _Clock) -> Iterator[Step]:
         """Token by token; the last step says why it stopped."""
         ends = self._vocabulary.ends(prompt.stop)
         spelling = Spelling(self._vocabulary.pieces, prompt.heal.encode("utf-8", "replace"))
         stream = TextStream(params.stop)
+        copying = self._copying(prompt)
         n_new = 0
         with self._context.sampler(params) as sampler:
             while True:
                 if cancel.is_cancelled or clock.is_late:
                     why = "cancelled" if cancel.is_cancelled else "time"
                     break
-                token, logprob = sampler.next(spelling.allowed())
+                token, logprob = sampler.next(spelling.allowed(), copying.copied() if copying else None)
                 if token in ends:
+                    yield Step.of("", token, logprob)
                     why = "end"
                     break
+                if copying:
+                    copying.append(token)
                 was_spelled = spelling.is_done
                 new = spelling.spell(self._vocabulary.pieces.of(token))
                 n_new += bool(new) or was_spelled
-                text = stream.feed(new)
-                yield Step(text, (token,), logprob if new else 0.0)
+                yield Step.of(stream.feed(new), token, logprob)
                 if stream.is_stopped or n_new >= params.max_tokens:
                     why = "stop" if stream.is_stopped else "limit"
                     break

@@ -18,10 +18,11 @@ import llama_cpp as llama
 import numpy as np
 
 from codels.backends import LoadSpec, OnProgress
+from codels.backends.copying import Copied, mix
 from codels.backends.llamavocab import Vocabulary
 from codels.cancel import CancelToken
-from codels.core import SamplingParams
 from codels.errors import ModelError
+from codels.generation import SamplingParams
 
 _errors: deque[str] = deque(maxlen=4)
 _LEVEL_ERROR = 4
@@ -136,7 +137,7 @@ class Context:
         try:
             for link in _links(params):
                 llama.llama_sampler_chain_add(chain, link)
-            yield Sampler(self._context, chain, self.vocabulary.n)
+            yield Sampler(self._context, chain, self.vocabulary)
         finally:
             llama.llama_sampler_free(chain)
 
@@ -149,22 +150,27 @@ class Context:
 class Sampler:
     """Chooses the next token from the last logits."""
 
-    def __init__(self, context: Any, chain: Any, n_vocab: int) -> None:
+    def __init__(self, context: Any, chain: Any, vocabulary: Vocabulary) -> None:
         self._context = context
         self._chain = chain
-        self._n_vocab = n_vocab
+        self._n_vocab = vocabulary.n
+        self._line_ends = vocabulary.line_ends
 
-    def next(self, allowed: list[int]) -> tuple[int, float]:
-        """A token, held to `allowed` unless that is empty, and its log-probability among all tokens."""
+    def next(self, allowed: list[int], copied: Copied | None) -> tuple[int, float]:
+        """A token, held to `allowed` unless that is empty, and its log-probability among those."""
         logits = np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context, -1), (self._n_vocab,))
-        top = float(logits.max())
-        log_sum = top + float(np.log(np.exp(logits - top).sum()))
+        if copied:
+            mix(logits, copied)
         if allowed:
             kept = logits[allowed]
             logits[:] = -np.inf
             logits[allowed] = kept
+        top = float(logits.max())
+        log_sum = top + float(np.log(np.exp(logits - top).sum()))
         token = llama.llama_sampler_sample(self._chain, self._context, -1)
-        return token, float(logits[token]) - log_sum
+        # Whether a line ends by its line end or by the end of the answer is no doubt about the line.
+        said = np.logaddexp.reduce(logits[self._line_ends]) if token in self._line_ends else logits[token]
+        return token, float(said) - log_sum
 
 
 def _links(params: SamplingParams) -> list[Any]:

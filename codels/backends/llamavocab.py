@@ -8,8 +8,8 @@ from typing import Any
 import llama_cpp as llama
 
 from codels.backends.llamatext import Pieces
-from codels.core import Part
 from codels.errors import MarkerMissing, ModelError
+from codels.generation import Part
 
 _ATTR_CONTROL = 1 << 3
 _ATTR_USER_DEFINED = 1 << 4
@@ -33,6 +33,8 @@ class Vocabulary:
             size = llama.llama_token_to_piece(self.handle, token, buffer, len(buffer), 0, False)
             raw.append(buffer.raw[:size] if size > 0 else b"")
         self.pieces = Pieces(raw)
+        self.line_ends = [t for t, piece in enumerate(raw) if t in self._controls or piece[:1] in (b"\n", b"\r")]
+        """Tokens that end a line, the answer's last one too."""
         bos = llama.llama_vocab_bos(self.handle)
         # Where a file names none, llama.cpp answers GPT-2's number, which is a comma in byte-level vocabularies.
         self._bos = [bos] if bos in self._controls else []

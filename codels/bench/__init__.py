@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from codels.bench import process
 from codels.bench.typist import Key, files, long_file, type_again
 from codels.cancel import CancelToken
-from codels.core import Part, Prompt, SamplingParams
 from codels.engine.client import EngineClient
 from codels.errors import PromptTooLong
+from codels.generation import Part, Prompt, SamplingParams
 from codels.lspclient import LspClient
 from codels.registry import store
 from codels.runtime import load_spec

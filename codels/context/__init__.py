@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 class Workspace:
     """What a source may look at besides the site itself."""
 
-    roots: tuple[str, ...] = ()
+    recent: tuple[Site, ...] = ()
+    """The last caret in each document, the newest first."""
 
 
 ContextSource = Callable[[Site, Workspace], Iterable[Snippet]]

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from codels.backends import LoadSpec, ModelInfo
 from codels.cancel import CancelToken
-from codels.core import Prompt, SamplingParams, Step
 from codels.engine import process, wire
 from codels.errors import CodelsError, EngineDown
+from codels.generation import Prompt, SamplingParams, Step
 
 FIRST_DELAY_S = 0.25
 MAX_DELAY_S = 30.0

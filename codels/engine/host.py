@@ -17,10 +17,10 @@ from typing import BinaryIO
 from codels import backends
 from codels.backends import Backend
 from codels.cancel import CancelToken
-from codels.core import Step
 from codels.engine import wire
 from codels.engine.scheduler import Job, Scheduler
 from codels.errors import CodelsError, EngineDown
+from codels.generation import Step
 
 REPORT_EVERY_S = 0.2
 JOIN_S = 0.03
@@ -95,8 +95,7 @@ def _by_lines(steps: Iterator[Step]) -> Iterator[Step]:
                 yield joined
             yield step
             return
-        ids, logprob = joined.token_ids + step.token_ids, joined.logprob + step.logprob
-        joined = Step(joined.text + step.text, ids, logprob, step.stats)
+        joined += step
         if "\n" in step.text or time.monotonic() - since > JOIN_S:
             yield joined
             joined, since = Step(), time.monotonic()

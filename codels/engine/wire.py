@@ -10,7 +10,6 @@ from dataclasses import asdict, astuple
 from typing import Any
 
 from codels.backends import LoadSpec, ModelInfo
-from codels.core import Part, Prompt, SamplingParams, Stats, Step
 from codels.errors import (
     BackendMissing,
     CodelsError,
@@ -20,6 +19,7 @@ from codels.errors import (
     PromptTooLong,
     UserError,
 )
+from codels.generation import Part, Prompt, SamplingParams, Stats, Step
 
 Message = dict[str, Any]
 
@@ -44,7 +44,8 @@ def load(id_: int, spec: LoadSpec) -> Message:
 
 def load_spec(message: Message) -> LoadSpec:
     fields = message["spec"]
-    return LoadSpec(**{**fields, "markers": tuple(fields["markers"])})
+    weights = tuple(map(tuple, fields["copy_weights"]))
+    return LoadSpec(**{**fields, "markers": tuple(fields["markers"]), "copy_weights": weights})
 
 
 def generate(id_: int, prompt: Prompt, params: SamplingParams, is_explicit: bool) -> Message:
@@ -54,13 +55,15 @@ def generate(id_: int, prompt: Prompt, params: SamplingParams, is_explicit: bool
         "parts": [[part.text, part.special, part.joined] for part in prompt.parts],
         "heal": prompt.heal,
         "stop": prompt.stop,
+        "sources": prompt.sources,
         "params": asdict(params),
         "explicit": is_explicit,
     }
 
 
 def prompt(message: Message) -> Prompt:
-    return Prompt(tuple(Part(*fields) for fields in message["parts"]), message["heal"], tuple(message["stop"]))
+    parts = tuple(Part(*fields) for fields in message["parts"])
+    return Prompt(parts, message["heal"], tuple(message["stop"]), tuple(message["sources"]))
 
 
 def params(message: Message) -> SamplingParams:
@@ -69,13 +72,13 @@ def params(message: Message) -> SamplingParams:
 
 
 def step(id_: int, step: Step) -> Message:
-    op = "done" if step.is_last else "step"
-    return {"op": op, "id": id_, "step": [step.text, step.token_ids, step.logprob], "stats": astuple(step.stats)}
+    said = [step.text, step.token_ids, step.logprobs, step.ends]
+    return {"op": "done" if step.is_last else "step", "id": id_, "said": said, "stats": astuple(step.stats)}
 
 
 def to_step(message: Message) -> Step:
-    text, token_ids, logprob = message["step"]
-    return Step(text, tuple(token_ids), logprob, Stats(*message["stats"]))
+    text, token_ids, logprobs, ends = message["said"]
+    return Step(text, tuple(token_ids), tuple(logprobs), tuple(ends), Stats(*message["stats"]))
 
 
 def loaded(id_: int, info: ModelInfo) -> Message:

@@ -13,7 +13,8 @@ from enum import Enum, StrEnum
 from functools import cache, cached_property
 from itertools import groupby
 
-from codels.core import BOS, Part, Prompt, Snippet
+from codels.core import Snippet
+from codels.generation import BOS, Part, Prompt
 from codels.prompt import heal
 from codels.prompt.budget import Window
 

@@ -55,7 +55,7 @@ def _suffix(site: Site, max_chars: int) -> str:
         if n_left < 0:
             break
         pieces.append(lines[number])
-    return _plain("".join(pieces))
+    return plain("".join(pieces))
 
 
 def _prefix(site: Site, max_chars: int) -> str:
@@ -65,12 +65,12 @@ def _prefix(site: Site, max_chars: int) -> str:
     n_left = max_chars - site.column
     if n_left < 0:
         start = -(-(site.column - max_chars) // step_chars) * step_chars
-        return _plain(site.before[start:])
+        return plain(site.before[start:])
     first = site.line
     while first > 0 and n_left >= len(lines[first - 1]):
         first -= 1
         n_left -= len(lines[first])
-    return _plain("".join(lines[_roundest(site, first, step_chars) : site.line]) + site.before)
+    return plain("".join(lines[_roundest(site, first, step_chars) : site.line]) + site.before)
 
 
 def _roundest(site: Site, first: int, max_chars: int) -> int:
@@ -87,7 +87,7 @@ def _roundest(site: Site, first: int, max_chars: int) -> int:
     return best if first else 0
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """As models know text: `\\n` line ends, no byte order mark."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")

@@ -10,6 +10,7 @@ from typing import Any
 
 from codels.core import Skill
 from codels.errors import UserError
+from codels.gate import Gate
 from codels.prompt import Order
 from codels.prompt.families import FAMILIES
 
@@ -38,6 +39,9 @@ class ModelCard:
     languages: frozenset[str] = frozenset()
     context_window: int = 0
     license: str = ""
+    copy_weights: tuple[tuple[float, ...], ...] = ()
+    """Of `backends/copying.py`, for models that profit; none leaves copying out."""
+    gate: Gate | None = None
 
 
 def parse(text: str, name: str) -> ModelCard:
@@ -59,6 +63,8 @@ def _card(data: Mapping[str, Any]) -> ModelCard:
             "order": Order(data.get("order", Order.PSM)),
             "skills": frozenset(Skill(skill) for skill in data.get("skills", ["fim"])),
             "languages": frozenset(data.get("languages", ())),
+            "copy_weights": tuple(map(tuple, data.get("copy_weights", ()))),
+            "gate": Gate(**data["gate"]) if "gate" in data else None,
         }
     )
     if card.family and not FAMILIES[card.family].template(card.order):
@@ -75,6 +81,28 @@ def _is_texts(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+N_PLACES = 3
+"""Columns of `copy_weights`: the run stands elsewhere once, twice, or more often."""
+
+_GATE_FIELDS = [field.name for field in fields(Gate)]
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_table(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and all(isinstance(row, list) and len(row) == N_PLACES for row in value)
+        and all(_is_real(share) and 0 <= share <= 1 for row in value for share in row)
+    )
+
+
+def _is_gate(value: Any) -> bool:
+    return isinstance(value, dict) and sorted(value) == sorted(_GATE_FIELDS) and all(map(_is_real, value.values()))
 
 
 _TEXT: _Field = (lambda value: isinstance(value, str), "a text")
@@ -95,6 +123,8 @@ _CARD_FIELDS: dict[str, _Field] = {
     "languages": (_is_texts, 'a list of language ids such as ["python"]'),
     "context_window": _NUMBER,
     "license": _TEXT,
+    "copy_weights": (_is_table, "rows of three numbers from 0 to 1"),
+    "gate": (_is_gate, f"a table of the numbers {', '.join(_GATE_FIELDS)}"),
 }
 _FILE_FIELDS: dict[str, _Field] = {
     "path": _NAME,

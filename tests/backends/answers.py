@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from codels.backends import Backend
 from codels.cancel import CancelToken
-from codels.core import Part, Prompt, SamplingParams, Stats, Step
+from codels.generation import Part, Prompt, SamplingParams, Stats, Step
 from codels.registry import store
 
 BUILT_IN = str(store.locate(store.find("codels-tiny")))

@@ -9,8 +9,8 @@ import pytest
 from answers import Open, ask
 
 from codels.backends import Backend, LoadSpec
-from codels.core import Part, Prompt, SamplingParams
 from codels.errors import ModelError
+from codels.generation import Part, Prompt, SamplingParams
 
 Opened = Callable[[LoadSpec], Backend]
 

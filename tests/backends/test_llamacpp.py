@@ -12,8 +12,8 @@ from answers import CODE, LONG_CODE, Open, ask
 from codels.backends import llamacpp
 from codels.backends.llamacpp import LlamaCpp
 from codels.cancel import CancelToken
-from codels.core import Part, Prompt, SamplingParams
 from codels.errors import ModelError, PromptTooLong
+from codels.generation import Part, Prompt, SamplingParams
 
 pytestmark = pytest.mark.model
 

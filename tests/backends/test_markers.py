@@ -10,8 +10,8 @@ import pytest
 from answers import ask
 
 from codels.backends import Backend, LoadSpec
-from codels.core import BOS, Part, Prompt
 from codels.errors import MarkerMissing
+from codels.generation import BOS, Part, Prompt
 from codels.registry import store
 from codels.runtime import resolve
 
@@ -62,6 +62,6 @@ class TestWithoutMarkers:
         model = opened(LoadSpec("llama.cpp", str(write({}, {ids[third]: "<|stop|>"}))))
         prompt = Prompt((Part("def f(x):"),), stop=("<|stop|>",))
         heard = ask(model, prompt)
-        assert [token for step in heard.steps for token in step.token_ids] == ids[:third]
+        assert [token for step in heard.steps for token in step.token_ids] == ids[: third + 1]  # its end, too
         assert (heard.stats.why_stopped, "<|stop|>" in heard.text) == ("end", False)
         assert ask(model, "def f(x):").stats.n_decoded > third

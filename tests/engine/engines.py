@@ -10,8 +10,8 @@ from typing import Any
 
 from codels.backends import LoadSpec
 from codels.cancel import CancelToken
-from codels.core import Part, Prompt, SamplingParams, Stats
 from codels.engine.client import EngineClient, State, Status
+from codels.generation import Part, Prompt, SamplingParams, Stats
 
 PATIENCE_S = 30.0
 """How long a test waits for what must come; only a broken engine needs it."""

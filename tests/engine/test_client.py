@@ -9,9 +9,9 @@ import pytest
 from engines import MINUTE, Script, engine, run, soon
 
 from codels.cancel import CancelToken
-from codels.core import Part, Prompt, SamplingParams
 from codels.engine.client import State
 from codels.errors import ModelError, PromptTooLong
+from codels.generation import Part, Prompt, SamplingParams
 
 
 def test_an_answer(script: Script) -> None:

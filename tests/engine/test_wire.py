@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from codels.backends import LoadSpec, ModelInfo
-from codels.core import BOS, Part, Prompt, SamplingParams, Stats, Step
 from codels.engine import wire
 from codels.errors import (
     BackendMissing,
@@ -19,6 +18,7 @@ from codels.errors import (
     PromptTooLong,
     UserError,
 )
+from codels.generation import BOS, Part, Prompt, SamplingParams, Stats, Step
 
 ODD_TEXTS = [
     "",
@@ -52,7 +52,7 @@ def test_prompts(text: str) -> None:
 @pytest.mark.parametrize("text", ODD_TEXTS)
 @pytest.mark.parametrize("tokens", [(), (0,), (1, 2, 151_000)])
 def test_steps(text: str, tokens: tuple[int, ...]) -> None:
-    step = Step(text, tokens, -0.125, Stats(10, 9, 8, 7.5, 6.25))
+    step = Step(text, tokens, (-0.125,) * len(tokens), (1,) * len(tokens), Stats(10, 9, 8, 7.5, 6.25))
     assert wire.to_step(_passed(wire.step(3, step))) == step
 
 

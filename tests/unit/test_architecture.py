@@ -18,10 +18,12 @@ LAYERS = """
     lsp  lspclient
     runtime
     completion
-    engine  context  postprocess  cache  trigger  checks
+    engine  context  postprocess  cache  trigger  checks  request
     prompt  backends  registry  statements  repetition  indent
     settings  clock
     core
+    gate
+    generation
     errors  lines  cancel
 """
 """Downwards only; within a layer only where SIBLINGS draws it."""

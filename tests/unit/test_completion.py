@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from codels.cancel import CancelToken
-from codels.completion import Completer, Model, Request
-from codels.core import Answer, Prompt, SamplingParams, Site, Stats, Step
+from codels.completion import Completer
+from codels.core import Answer, Site
 from codels.errors import EngineDown, PromptTooLong
+from codels.gate import Eagerness, Gate
+from codels.generation import Prompt, SamplingParams, Stats, Step
 from codels.prompt import Order
 from codels.prompt.families import FAMILIES
+from codels.request import Model, Request
 from codels.settings import Settings
 from tests.helpers import site
 
@@ -48,7 +51,7 @@ class ScriptedEngine:
                 break
             await asyncio.sleep(0)
             self.n_said += 1
-            yield Step(word, (1,), -0.5, Stats(n_prompt))
+            yield Step.of(word, 1, -0.5, Stats(n_prompt))
         why = "cancelled" if cancel.is_cancelled else self.why
         yield Step(stats=Stats(n_prompt=n_prompt, why_stopped=why))
 
@@ -169,3 +172,39 @@ def test_a_prompt_that_is_too_long_is_fitted_again() -> None:
 def test_a_limit_that_leaves_no_word_is_named() -> None:
     answer = ask(ScriptedEngine([], why="time"), "x = ‸\n", max_ms=50)
     assert answer.reason == "no word within 50 ms (codels.max_ms)"
+
+
+GATED = replace(MODEL, gate=Gate(0.0, 1.0, 0.45, 0.35, 0.2))  # a word of -0.5: 0.38
+
+
+@pytest.mark.parametrize(
+    ("words", "is_explicit", "eagerness", "expected"),
+    [
+        (["foo"], False, "medium", (["foo"], "")),
+        (["foo"], False, "low", ([], "not sure enough: 38% (codels.eagerness)")),
+        (["foo"], True, "low", (["foo"], "")),
+        (["foo", ".bar"], False, "medium", ([], "not sure enough: 27% (codels.eagerness)")),
+        (["foo", ".bar"], False, "high", (["foo.bar"], "")),
+        ([], False, "low", ([], "the model has nothing to add")),
+    ],
+)
+def test_what_is_unsure_is_not_shown_unasked(
+    words: list[str | Exception], is_explicit: bool, eagerness: str, expected: tuple[list[str], str]
+) -> None:
+    settings = Settings(eagerness=Eagerness(eagerness))
+    request = Request(site("x = ‸\n"), GATED, settings, is_explicit, CancelToken())
+    answer = asyncio.run(Completer(ScriptedEngine(words)).complete(request))
+    assert (texts(answer), answer.reason) == expected
+
+
+def test_a_model_that_copies_is_given_the_open_file_and_the_last_ones() -> None:
+    engine = ScriptedEngine(["foo"])
+    completer, model = Completer(engine), replace(MODEL, copies=True)
+    for uri, text in (("file:///a.py", "a = 1‸\n"), ("file:///b.txt", "b‸\n"), ("file:///c.py", "c = some‸\nd\n")):
+        at = site(text, "python" if uri.endswith("py") else "plaintext", uri=uri)
+        asyncio.run(completer.complete(Request(at, model, Settings(), True, CancelToken())))
+    assert engine.prompts[-1].heal == " some"
+    assert engine.prompts[-1].sources == ("a = 1\n", "\nd\n", "c =")
+    completer.forget("file:///a.py")
+    asyncio.run(completer.complete(Request(at, MODEL, Settings(), True, CancelToken())))
+    assert engine.prompts[-1].sources == ()

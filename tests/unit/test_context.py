@@ -14,7 +14,7 @@ def one(at: Site, _workspace: Workspace) -> Iterable[Snippet]:
 
 
 def two(_at: Site, workspace: Workspace) -> Iterable[Snippet]:
-    return [Snippet(root, "two") for root in workspace.roots]
+    return [Snippet(recent.snapshot.uri, "two") for recent in workspace.recent]
 
 
 def broken(_at: Site, _workspace: Workspace) -> Iterable[Snippet]:
@@ -23,7 +23,7 @@ def broken(_at: Site, _workspace: Workspace) -> Iterable[Snippet]:
 
 
 def test_all_in_their_order(caplog: pytest.LogCaptureFixture) -> None:
-    found = gather(site("abc‸"), Workspace(("r", "s")), (two, broken, one))
+    found = gather(site("abc‸"), Workspace((site("‸", uri="r"), site("‸", uri="s"))), (two, broken, one))
     assert [snippet.path for snippet in found if snippet.path != "half.py"] == ["r", "s", "one.py"]
     assert "context source broken failed and is skipped" in caplog.text
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from codels.core import BOS, Part, Prompt, Snippet
+from codels.core import Snippet
+from codels.generation import BOS, Part, Prompt
 from codels.prompt import Family, Order, Place, render
 from codels.prompt.budget import Window
 from codels.prompt.families import FAMILIES

@@ -23,6 +23,7 @@ GOOD: list[tuple[Any, dict[str, Any]]] = [
     ({"candidates": 8}, {"candidates": 8}),
     ({"temperature": 1}, {"temperature": 1}),
     ({"temperature": 0.5}, {"temperature": 0.5}),
+    ({"eagerness": "high"}, {"eagerness": "high"}),
     ({"threads": 256}, {"threads": 256}),
     ({"model": None, "threads": None, "enable": None}, {}),
 ]
@@ -52,10 +53,11 @@ BAD: list[tuple[str, Any, str]] = [
     ("temperature", -0.1, "must be a number from 0 to 2, not -0.1; 0.0 is used"),
     ("temperature", float("nan"), "must be a number from 0 to 2, not nan"),
     ("temperature", False, "must be a number"),
+    ("eagerness", "max", "must be one of low, medium, high, not 'max'; 'medium' is used"),
     ("threads", -1, "must be a whole number from 0 to 256, not -1; 0 is used"),
     ("threads", 10**5000, "must be a whole number from 0 to 256, not int"),
     ("model", {"x": "y" * 500}, "not {'x': 'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; "),
-    ("max_token", 5, "unknown setting 'codels.max_token'; known are candidates, disabled_languages, enable, max_ms"),
+    ("max_token", 5, "unknown setting 'codels.max_token'; known are candidates, disabled_languages, eagerness, enable"),
     ("", 5, "unknown setting 'codels.'"),
     ("Enable", True, "unknown setting 'codels.Enable'"),
 ]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from codels.backends.llamavocab import Vocabulary
-from codels.core import BOS, Part
 from codels.errors import MarkerMissing
+from codels.generation import BOS, Part
 from codels.prompt import Order, Place, render
 from codels.prompt.budget import Window
 from codels.prompt.families import FAMILIES
