@@ -29,7 +29,8 @@ LINE_TOKENS = 48
 CANDIDATE_TEMPERATURE = 0.6
 """For further candidates: they should differ from the first and still be code."""
 
-MAX_FITS = 4
+MAX_FITS = 8
+"""Around a caret in dense text (other scripts, escaped data) the window may have to shrink again and again."""
 
 MAX_RECENT = 4
 """Documents whose last caret is remembered."""
@@ -131,7 +132,7 @@ class Completer:
             try:
                 return await self._read(task, prompt, params)
             except PromptTooLong as error:
-                shrunk = density * 0.95 * error.n_limit / error.n_prompt
+                shrunk = density * min(0.95 * error.n_limit / error.n_prompt, 0.8)
                 self._chars_per_token[model.id, site.snapshot.uri] = shrunk
             finally:
                 clock.lap("generate")
