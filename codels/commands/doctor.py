@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from codels import __version__
 from codels.cancel import CancelToken
+from codels.checks import sandbox
 from codels.commands.run import with_runtime
 from codels.core import Site, Snapshot
 from codels.errors import CodelsError, ModelError
@@ -55,6 +56,7 @@ def _installed() -> Iterator[str]:
             yield f"✓ {package} {importlib.metadata.version(package)}"
         except importlib.metadata.PackageNotFoundError:
             yield f"✗ {package} is not installed: pip install {package}"
+    yield f"  {sandbox.protection()}"
     yield f"  models of your own can be put into {store.models_folder()}"
 
 

@@ -1,0 +1,53 @@
+"""A started process and its descendants: counted, weighed and ended, as far as the system can."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+APART: dict[str, Any] = (
+    {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+    if sys.platform == "win32"
+    else {"start_new_session": True}
+)
+"""How a process is started so that its group can be ended without ours."""
+
+
+def descendants(pid: int) -> list[int]:
+    """The process, its children and theirs; on other systems than Linux the process alone."""
+    found = [pid]
+    for parent in found:
+        try:
+            children = Path(f"/proc/{parent}/task/{parent}/children").read_text("ascii").split()
+        except OSError:
+            continue
+        found += map(int, children)
+    return found
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory in use; 0 where the process has ended or the system does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 0
+
+
+def ask_to_end(process: subprocess.Popen[bytes]) -> None:
+    """The process ends what it started; Windows does that for it."""
+    if sys.platform == "win32":
+        subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False)
+    else:
+        process.terminate()
+
+
+def kill_group(pid: int) -> None:
+    """Whatever is left of the group that process `pid` led."""
+    if sys.platform != "win32":
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
