@@ -46,7 +46,7 @@ def ask_to_end(process: subprocess.Popen[bytes]) -> None:
     if sys.platform == "win32":
         subprocess.run(["taskkill", "/T", "/F", "/PID", str(process.pid)], capture_output=True, check=False)
         return
-    for pid in _children(process.pid):
+    for pid in descendants(process.pid)[1:]:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
     process.terminate()
