@@ -69,6 +69,17 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--seed", type=int, default=0, metavar="N")
     bench.add_argument("--json", action="store_true", help="the numbers as JSON")
     bench.set_defaults(run=_bench)
+
+    evaluate = commands.add_parser("evaluate", help="measure a model on code that it has not seen")
+    evaluate.add_argument("model", metavar="MODEL", help="a model id, the path of a .gguf file, or a baseline's name")
+    evaluate.add_argument("set", metavar="SET", help="line-end, whole-line, block, docstring, …")
+    evaluate.add_argument("--data", default="", metavar="PATH", help="a corpus of JSON lines, or a folder of Python")
+    evaluate.add_argument("--n", type=_count, default=0, metavar="N", help="how many tasks (the set's own number)")
+    evaluate.add_argument("--seed", type=int, default=0, metavar="N")
+    evaluate.add_argument("--out", default="", metavar="FILE", help="keep each row there; a later run goes on with it")
+    evaluate.add_argument("--typed", action="store_true", help="as while typing: only what would be shown unasked")
+    evaluate.add_argument("--json", action="store_true", help="the numbers as JSON")
+    evaluate.set_defaults(run=_evaluate)
     return parser
 
 
@@ -114,3 +125,10 @@ def _bench(options: argparse.Namespace) -> int:
     from codels.bench import bench
 
     return bench(options.model, options.only, options.keys, options.seed, options.json)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from codels.commands.evaluate import Options, evaluate
+
+    names = {"model": options.model, "set": options.set, "data": options.data, "out": options.out}
+    return evaluate(Options(**names, n=options.n, seed=options.seed, is_json=options.json, is_typed=options.typed))

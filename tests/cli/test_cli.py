@@ -115,7 +115,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert codels(capsys, "--version") == (0, f"codels {__version__}\n", "")
     said = codels(capsys, "--help")
     assert (said.code, said.err) == (0, "")
-    for command in ("serve", "complete", "try", "doctor", "bench"):
+    for command in ("serve", "complete", "try", "doctor", "bench", "evaluate"):
         assert command in said.out
 
 

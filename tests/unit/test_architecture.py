@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = """
     cli  __main__
     commands  bench
-    lsp  lspclient
+    lsp  lspclient  evaluate
     runtime
     completion
     engine  context  postprocess  cache  trigger  checks  request

@@ -1,0 +1,127 @@
+"""`codels evaluate`: load a set, run a model over it, print the numbers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from codels.commands.run import with_runtime
+from codels.errors import UserError
+from codels.evaluate import sets, sources
+from codels.evaluate.journal import Journal
+from codels.evaluate.progress import Progress
+from codels.evaluate.sets import EvalSet
+from codels.evaluate.sources import WITHOUT_MODEL, Source
+from codels.evaluate.task import Broken, Number, Row, Task
+from codels.registry import store
+from codels.runtime import Runtime, find
+from codels.settings import Settings
+
+N_SHOWN = 5
+"""Broken rows that are named; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What was asked for. `n` 0 is the set's own number."""
+
+    model: str
+    set: str
+    data: str
+    n: int = 0
+    seed: int = 0
+    out: str = ""
+    is_json: bool = False
+    is_typed: bool = False
+
+
+def evaluate(options: Options) -> int:
+    """Run the set, or what an earlier run left of it, and print its numbers; 130 where it was interrupted."""
+    chosen = sets.find(options.set)
+    header = _header(options)
+    tasks, broken = chosen.load(_data(options), options.n or chosen.n, options.seed)
+    _tell(broken, tasks, options)
+    with Journal(Path(options.out) if options.out else None, header) as journal:
+        try:
+            _run(options, chosen, tasks, journal)
+        except KeyboardInterrupt:
+            n_done = sum(task.id in journal.rows for task in tasks)
+            remedy = "the same command goes on from there" if options.out else "with --out FILE it could go on"
+            print(f"codels: stopped after {n_done} of {len(tasks)}: {remedy}", file=sys.stderr)
+            return 130
+        rows = [journal.rows[task.id] for task in tasks]
+    numbers = chosen.summarize(rows, options.seed)
+    print(_as_json(header, numbers, broken) if options.is_json else _as_table(header, numbers))
+    return 0
+
+
+def _run(options: Options, chosen: EvalSet, tasks: list[Task], journal: Journal) -> None:
+    """Every task that has no row yet gets one."""
+    left = [task for task in tasks if task.id not in journal.rows]
+    if not left:
+        return
+
+    async def run(source: Source) -> None:
+        progress = Progress(options.set, len(tasks), len(tasks) - len(left))
+        try:
+            for task in left:
+                journal.add(await (chosen.run_typed if options.is_typed else chosen.run)(task, source(task)))
+                progress.step()
+        finally:
+            progress.end()
+
+    if options.model in WITHOUT_MODEL:
+        asyncio.run(run(WITHOUT_MODEL[options.model]))
+        return
+    settings = replace(Settings(), model=options.model, candidates=1, max_ms=0, multiline=chosen.multiline)
+
+    def use(runtime: Runtime) -> Awaitable[None]:
+        return run(sources.by_model(runtime))
+
+    with_runtime(settings, use)
+
+
+def _header(options: Options) -> Row:
+    """What a run is, so that no other one is taken for it."""
+    header: Row = {"set": options.set, "model": options.model, "seed": options.seed, "typed": options.is_typed}
+    if options.model not in WITHOUT_MODEL:
+        header["weights"] = sources.fingerprint(store.locate(find(options.model)))
+    data = _data(options)
+    return {**header, "data": data.name, "data_bytes": data.stat().st_size if data.is_file() else 0}
+
+
+def _data(options: Options) -> Path:
+    data = Path(options.data).expanduser()
+    if not options.data or not data.exists():
+        said = f"{options.data!r} does not exist" if options.data else "no data is named"
+        raise UserError(f"{said}: --data takes a corpus of JSON lines (p, f, t) or a folder of Python files")
+    return data
+
+
+def _tell(broken: list[Broken], tasks: list[Task], options: Options) -> None:
+    for item in broken[:N_SHOWN]:
+        print(f"codels: {options.data}: {item.where} is left out: {item.reason:.200}", file=sys.stderr)
+    if len(broken) > N_SHOWN:
+        print(f"codels: {options.data}: {len(broken)} are left out in all", file=sys.stderr)
+    if not tasks:
+        raise UserError(f"{options.data!r} has no place for a hole of {options.set}: name larger files with --data")
+    if options.n > len(tasks):
+        print(f"codels: {options.data} has {len(tasks)} tasks of {options.set}, not {options.n}", file=sys.stderr)
+
+
+def _as_json(header: Row, numbers: list[Number], broken: list[Broken]) -> str:
+    named = [asdict(item) for item in broken]
+    return json.dumps({**header, "numbers": [asdict(number) for number in numbers], "broken": named}, indent=1)
+
+
+def _as_table(header: Row, numbers: list[Number]) -> str:
+    width = max(len(number.name) for number in numbers)
+    lines = [f"{header['model']} on {header['set']} of {header['data']}, seed {header['seed']}"]
+    for number in numbers:
+        interval = "" if number.low is None else f"  [{number.low:.2f}, {number.high:.2f}]"
+        lines.append(f"{number.name:<{width}}  {number.value:9.2f} {number.unit:<3} n={number.n}{interval}")
+    return "\n".join(lines)

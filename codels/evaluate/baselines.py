@@ -1,0 +1,104 @@
+"""What needs no model: copying, the file's most frequent line, an n-gram of the file's own tokens.
+
+Each is a function from a caret to the rest of its line, from this file alone. A model that does not beat them has not
+earned its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+
+from codels.core import Site
+
+MIN_MATCH, MAX_MATCH = 3, 400
+"""Characters before the caret that copying looks for elsewhere."""
+
+ORDER = 8
+"""Tokens of context at most that the n-gram tells apart."""
+
+MAX_TOKENS = 48
+
+_TOKEN = re.compile(r"\n[ \t]*|[ \t]+|\w+|[^\w\s]|\s")
+
+
+def copy(site: Site) -> str:
+    """What follows the longest match of the text before the caret; the nearest above, else the nearest below."""
+    before, below = _sides(site)
+    longest = ""
+    low, high = MIN_MATCH, min(MAX_MATCH, len(before))
+    while low <= high:
+        n_chars = (low + high) // 2
+        if (found := _after_match(before, below, n_chars)) is None:
+            high = n_chars - 1
+        else:
+            longest, low = found, n_chars + 1
+    return longest.partition("\n")[0]
+
+
+def frequent(site: Site) -> str:
+    """The rest of the file's most frequent line that starts as the caret's does; on a tie the first one."""
+    start = site.before
+    others = [*site.snapshot.lines[: site.line], *site.snapshot.lines[site.line + 1 :]]
+    lines = (line.rstrip() for line in others)
+    counts = Counter(line for line in lines if line.startswith(start) and line[len(start) :].strip())
+    return counts.most_common(1)[0][0][len(start) :] if counts else ""
+
+
+def ngram(site: Site) -> str:
+    """Token by token what followed the longest known context most often, on a tie the newest.
+
+    A word before the caret is spelled again, since it may have only begun.
+    """
+    before, below = _sides(site)
+    tokens, start = _TOKEN.findall(before), ""
+    if tokens and (tokens[-1][-1].isalnum() or tokens[-1][-1] == "_"):
+        start = tokens.pop()
+    tokens = [*_TOKEN.findall(below), "\n", *tokens]
+    places: dict[str, list[int]] = {}
+    for index, token in enumerate(tokens):
+        places.setdefault(token, []).append(index)
+    said = ""
+    for _ in range(MAX_TOKENS):
+        token = _next(tokens, places, start)
+        if not token or token.startswith("\n"):
+            break
+        said, start = said + token[len(start) :], ""
+        places.setdefault(token, []).append(len(tokens))
+        tokens.append(token)
+    return said
+
+
+def _sides(site: Site) -> tuple[str, str]:
+    """The text before the caret and behind it, with `\\n` line ends."""
+    n_chars = sum(map(len, site.snapshot.lines))
+    return site.prefix(n_chars).replace("\r\n", "\n"), site.suffix(n_chars).replace("\r\n", "\n")
+
+
+def _after_match(before: str, below: str, n_chars: int) -> str | None:
+    key = before[-n_chars:]
+    at = before.rfind(key, 0, len(before) - 1)
+    if at >= 0:
+        return before[at + n_chars :]
+    at = below.find(key)
+    return below[at + n_chars :] if at >= 0 else None
+
+
+def _next(tokens: list[str], places: dict[str, list[int]], start: str) -> str:
+    """What follows the tokens in their longest earlier context; it begins with `start`."""
+    longest, counts = 0, Counter[str]()
+    for index in reversed(places.get(tokens[-1], [])):
+        if index + 1 == len(tokens) or not tokens[index + 1].startswith(start):
+            continue
+        n = 1
+        while n < ORDER and index >= n and tokens[index - n] == tokens[-1 - n]:
+            n += 1
+        if n > longest:
+            longest, counts = n, Counter()
+        if n == longest:
+            counts[tokens[index + 1]] += 1
+    return counts.most_common(1)[0][0] if counts else ""
+
+
+BASELINES: dict[str, Callable[[Site], str]] = {"copy": copy, "frequent": frequent, "ngram": ngram}

@@ -1,0 +1,48 @@
+"""The sets by name. A set loads tasks from data, runs one to a row, and sums rows up to numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from codels.errors import UserError
+from codels.evaluate import cuts, fill, holes
+from codels.evaluate.fill import Fill
+from codels.evaluate.task import Ask, Broken, Number, Row, Task
+
+Load = Callable[[Path, int, int], tuple[list[Task], list[Broken]]]
+"""From data, the wanted number of tasks and the seed."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvalSet:
+    """`run_typed` is as `run`, but asks as an editor does while typing."""
+
+    about: str
+    load: Load
+    run: Callable[[Task, Ask], Awaitable[Row]]
+    summarize: Callable[[list[Row], int], list[Number]]
+    run_typed: Callable[[Task, Ask], Awaitable[Row]]
+    n: int = 1000
+    multiline: bool = True
+
+
+def _filled(about: str, find: holes.Find, judge: fill.Judge) -> EvalSet:
+    load = partial(holes.load, find)
+    return EvalSet(about, load, Fill(judge).run, fill.summarize, Fill(judge, is_typed=True).run)
+
+
+SETS = {
+    "line-end": _filled("the rest of a line, from anywhere in it", cuts.line_ends, fill.judge_line),
+    "whole-line": _filled("a whole line behind its indentation", cuts.whole_lines, fill.judge_line),
+    "block": _filled("the 2 to 8 lines below a header", cuts.blocks, fill.judge_block),
+    "docstring": _filled("a docstring's first paragraph", cuts.docstrings, fill.judge_docstring),
+}
+
+
+def find(name: str) -> EvalSet:
+    if name not in SETS:
+        raise UserError(f"there is no set {name!r}; known are {', '.join(SETS)}")
+    return SETS[name]

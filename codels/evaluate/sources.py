@@ -1,0 +1,80 @@
+"""Who answers: a model through the real way of a keystroke, a baseline, the reference, or nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from codels.cancel import CancelToken
+from codels.core import Answer, Completion, Site
+from codels.engine.client import State
+from codels.errors import EngineDown
+from codels.evaluate.baselines import BASELINES
+from codels.evaluate.task import Ask, Task
+from codels.runtime import Runtime
+
+Source = Callable[[Task], Ask]
+
+HASHED_BYTES = 4 << 20
+"""At each end of a model's file: enough to tell weights apart, and read in a moment."""
+
+RESTART_S = 60.0
+
+
+def by_model(runtime: Runtime) -> Source:
+    """The runtime's model. An engine that dies costs the task that it died on; it is waited for before the next."""
+
+    async def ask(site: Site, is_explicit: bool) -> Answer:
+        await _ready(runtime)
+        return await runtime.complete(site, is_explicit, CancelToken())
+
+    return lambda _task: ask
+
+
+async def _ready(runtime: Runtime) -> None:
+    """Raises `EngineDown` where the engine does not come back."""
+    try:
+        async with asyncio.timeout(RESTART_S):
+            while runtime.engine.status.state is State.DOWN:
+                await asyncio.sleep(0.05)
+            await runtime.engine.ready()
+    except TimeoutError:
+        raise EngineDown(f"{runtime.engine.status.message}, and does not come back: try `codels doctor`") from None
+
+
+def _by_function(function: Callable[[Site], str]) -> Source:
+    async def ask(site: Site, _is_explicit: bool) -> Answer:
+        return said(function(site))
+
+    return lambda _task: ask
+
+
+def _by_reference(task: Task) -> Ask:
+    async def ask(_site: Site, _is_explicit: bool) -> Answer:
+        return said(task.gold)
+
+    return ask
+
+
+def said(text: str) -> Answer:
+    return Answer((Completion(text),), origin="no model") if text else Answer(reason="nothing is known")
+
+
+WITHOUT_MODEL: dict[str, Source] = {
+    **{name: _by_function(function) for name, function in BASELINES.items()},
+    "reference": _by_reference,
+    "empty": _by_function(lambda _site: ""),
+}
+"""What can stand in a model's place."""
+
+
+def fingerprint(path: Path) -> str:
+    """Tells a model's file from another one of the same name, without reading all of it."""
+    with path.open("rb") as stream:
+        size = path.stat().st_size
+        digest = hashlib.sha256(str(size).encode() + stream.read(HASHED_BYTES))
+        stream.seek(max(0, size - HASHED_BYTES))
+        digest.update(stream.read())
+    return digest.hexdigest()[:16]
