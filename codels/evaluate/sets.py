@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from codels.errors import UserError
-from codels.evaluate import cuts, fill, holes
+from codels.evaluate import cuts, fill, holes, infilling
 from codels.evaluate.fill import Fill
 from codels.evaluate.task import Ask, Broken, Number, Row, Task
 
@@ -26,7 +26,11 @@ class EvalSet:
     summarize: Callable[[list[Row], int], list[Number]]
     run_typed: Callable[[Task, Ask], Awaitable[Row]]
     n: int = 1000
+    """How many tasks unless told; 0 means all."""
     multiline: bool = True
+
+
+_INFILLING = EvalSet("", infilling.load, infilling.run, infilling.summarize, infilling.run_typed, n=0)
 
 
 def _filled(about: str, find: holes.Find, judge: fill.Judge) -> EvalSet:
@@ -39,6 +43,8 @@ SETS = {
     "whole-line": _filled("a whole line behind its indentation", cuts.whole_lines, fill.judge_line),
     "block": _filled("the 2 to 8 lines below a header", cuts.blocks, fill.judge_block),
     "docstring": _filled("a docstring's first paragraph", cuts.docstrings, fill.judge_docstring),
+    "infilling-single-line": replace(_INFILLING, about="HumanEval-Infilling, a line missing", multiline=False),
+    "infilling-random-span-light": replace(_INFILLING, about="HumanEval-Infilling, any stretch missing"),
 }
 
 
