@@ -18,7 +18,8 @@ from codels.gate import first_line, sure
 from codels.generation import Prompt, SamplingParams, Stats, Step
 from codels.postprocess import Draft
 from codels.prompt import Place, budget, render
-from codels.request import Engine, Model, Request
+from codels.prompt.heal import MAX_HEAL
+from codels.request import Engine, Request
 
 CHARS_PER_TOKEN = 3.0
 """First guess for code; a prompt that turns out too long lowers it for that document."""
@@ -123,7 +124,7 @@ class Completer:
         site, model, clock = task.request.site, task.request.model, task.clock
         for _ in range(MAX_FITS):
             density = self._chars_per_token.get((model.id, site.snapshot.uri), CHARS_PER_TOKEN)
-            window = budget.fit(site, task.snippets, int(_max_prompt(model) * density))
+            window = budget.fit(site, task.snippets, int(_max_prompt(task.request) * density))
             clock.lap("budget")
             prompt = render(model.family, model.order, window, _place(site))
             if model.copies:
@@ -181,9 +182,10 @@ def _params(task: _Task, seed: int) -> SamplingParams:
     )
 
 
-def _max_prompt(model: Model) -> int:
-    """The same for lines and blocks, so that the window does not move between them: a quarter is the answer's."""
-    return model.context_window - model.context_window // 4
+def _max_prompt(request: Request) -> int:
+    """The same for lines and blocks, so that the window does not move between them: the rest is the answer's."""
+    window = request.model.context_window
+    return window - min(window // 4, request.settings.max_tokens + MAX_HEAL)
 
 
 def _place(site: Site) -> Place:

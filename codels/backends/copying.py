@@ -23,6 +23,8 @@ Weights = tuple[tuple[float, ...], ...]
 BUCKETS = (1, 2, 3, 4, 6, 8, 12, 16)
 """The longest match that falls into each row of the weights, in tokens; longer ones fall into the last."""
 
+N_COLUMNS = 3
+
 RECENCY = 0.8
 """A place counts so much of the one nearer to the caret: what was written last is written again."""
 
@@ -36,11 +38,15 @@ _LINE = re.compile(r"[^\n]*\n(?:[ \t]*\n)*|[^\n]+")
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """Tokens that followed the same run elsewhere: ids, probabilities that sum to 1, and the share of the mix."""
+    """Tokens that followed the same run elsewhere: ids, probabilities that sum to 1, and the share of the mix.
+
+    `cell` is the row and the column of the weights that this share stands in.
+    """
 
     ids: Ids
     probs: npt.NDArray[np.float64]
     weight: float
+    cell: tuple[int, int]
 
 
 class Lines:
@@ -78,7 +84,8 @@ class CopyModel:
         ids, index = np.unique(followers, return_inverse=True)
         shares = np.bincount(index, weights=RECENCY ** np.arange(len(followers) - 1, -1, -1))
         row = next((row for row, longest in enumerate(BUCKETS) if n_match <= longest), len(BUCKETS) - 1)
-        return Copied(ids, shares / shares.sum(), self._weights[row][min(len(followers), 3) - 1])
+        column = min(len(followers), N_COLUMNS) - 1
+        return Copied(ids, shares / shares.sum(), self._weights[row][column], (row, column))
 
     def _places(self) -> tuple[npt.NDArray[np.intp], int]:
         """Where the longest run ends elsewhere, and its length in tokens."""

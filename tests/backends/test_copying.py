@@ -78,7 +78,7 @@ def test_a_mix_is_a_distribution() -> None:
     copied = model("abcab").copied()
     assert copied
     before = np.exp(logits) / np.exp(logits).sum()
-    mix(logits, type(copied)(np.array([2], np.int32), np.array([1.0]), 0.25))
+    mix(logits, type(copied)(np.array([2], np.int32), np.array([1.0]), 0.25, (0, 0)))
     assert np.exp(logits) == pytest.approx(0.75 * before + [0, 0, 0.25, 0], abs=1e-6)
 
 
