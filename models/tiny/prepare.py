@@ -1,0 +1,117 @@
+"""Text shards from a cleaned corpus: drops what the evaluation sets hold, counts it, and writes one pair a shard.
+
+Reads `*.jsonl.xz` (JSON lines: `p` package, `f` file, `t` text) and writes `NAME.utf8`, all texts one after
+another, and `NAME.files.json`, their packages, paths and lengths. A shard that is there already is skipped,
+so an interrupted run goes on where it was. Does not fetch anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import lzma
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from contamination import Fingerprints, fingerprints
+
+N_DROPPED_NAMED = 2000
+"""At most so many dropped files are named in the report; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of the corpus."""
+
+    package: str
+    path: str
+    text: str
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--from", dest="source", type=Path, required=True, help="folder of *.jsonl.xz shards")
+    parser.add_argument("--evaluation", type=Path, required=True, help="folder of the evaluation sets")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the text shards")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    shards = sorted(arguments.source.glob("*.jsonl.xz"))
+    if not shards:
+        sys.exit(f"{arguments.source} holds no *.jsonl.xz: pass the folder of a corpus with --from")
+    held_out = fingerprints(arguments.evaluation)
+    for shard in shards:
+        prepare(shard, arguments.out, held_out)
+    for manifest in arguments.source.glob("MANIFEST.tsv"):
+        shutil.copyfile(manifest, arguments.out / "NOTICE.tsv")
+    print(json.dumps(summary(arguments.out), indent=1))
+
+
+def prepare(shard: Path, out: Path, held_out: Fingerprints) -> None:
+    """Writes one shard. Only training shards are filtered: the others are measured on, never learnt from."""
+    name = shard.name.removesuffix(".jsonl.xz")
+    if (out / f"{name}.files.json").exists():
+        return
+    entries: list[tuple[str, str, int]] = []
+    dropped: list[tuple[str, str, str]] = []
+    n_dropped_bytes = 0
+    with (out / f"{name}.utf8.part").open("wb") as text_file:
+        for file in tqdm(read(shard), desc=name, unit=" files", mininterval=5):
+            content = plain(file.text).encode()
+            found = held_out.match(file.text) if name.startswith("train") else None
+            if found:
+                dropped.append((file.package, file.path, found))
+                n_dropped_bytes += len(content)
+            elif content.strip():
+                text_file.write(content)
+                entries.append((file.package, file.path, len(content)))
+    (out / f"{name}.utf8.part").replace(out / f"{name}.utf8")
+    report = {
+        "n_files": len(entries),
+        "n_bytes": sum(n for _, _, n in entries),
+        "n_dropped_files": len(dropped),
+        "n_dropped_bytes": n_dropped_bytes,
+        "dropped": dropped[:N_DROPPED_NAMED],
+    }
+    write_json(out / f"{name}.report.json", report)
+    write_json(out / f"{name}.files.json", entries)
+
+
+def read(shard: Path) -> Iterator[File]:
+    """The files of a shard; a broken row is named and skipped."""
+    with lzma.open(shard, "rt", encoding="utf-8", newline="\n") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                yield File(row["p"], row["f"], row["t"])
+            except (ValueError, KeyError) as error:
+                print(f"{shard.name}:{number}: broken row skipped ({error!r})", file=sys.stderr)
+
+
+def plain(text: str) -> str:
+    """As the editor sends it: `\\n` line ends, no byte order mark."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
+
+
+def write_json(path: Path, value: object) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(value, separators=(",", ":")), encoding="utf-8")
+    part.replace(path)
+
+
+def summary(out: Path) -> dict[str, dict[str, int]]:
+    """The counts of every shard, without names."""
+    return {
+        path.name.removesuffix(".report.json"): {
+            key: value for key, value in json.loads(path.read_text("utf-8")).items() if key != "dropped"
+        }
+        for path in sorted(out.glob("*.report.json"))
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""The state of a training run and its one operation, a step.
+
+Processes find each other through torchrun's variables; without them the run is a single process. All that the
+processes decide on (loss, seconds, a signal) is summed with the gradients, so that they never part ways.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.utils.data import DataLoader, Subset
+
+import checkpoint
+from corpus import Corpus
+from data import Rows
+from model import Llama
+from optim import Muon, share
+from progress import Phase, Progress
+from recipe import Recipe
+from tokenizer import Encoder
+
+ADAM_BETAS = (0.9, 0.98)
+MAX_VECTOR_NORM = 1.0
+N_ROWS = 10**9
+"""Rows are drawn without an end; the loader wants one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What this machine is good at; a run may go on with other answers than it began with."""
+
+    has_bf16: bool = False
+    has_compiler: bool = False
+
+
+class Run:
+    """Model, optimisers and position of one process."""
+
+    def __init__(self, recipe: Recipe, encoder: Encoder, data: Path, phase: Phase, machine: Machine) -> None:
+        if encoder.n_tokens != recipe.shape.vocabulary:
+            sys.exit(f"the tokenizer has {encoder.n_tokens} tokens, {recipe.name!r} wants {recipe.shape.vocabulary}")
+        self.recipe, self.encoder, self.phase = recipe, encoder, phase
+        self.progress = Progress()
+        self._tail_seconds = 0.0  # of the step before, spent after the processes had agreed on its seconds
+        self.is_stopping = self._has_signal = False
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._n_processes, self._rank = _join(self.device)
+        training = recipe.training
+        if training.rows % (self._n_processes * training.micro_rows):
+            sys.exit(f"{training.rows} rows do not share out over {self._n_processes} processes")
+        torch.manual_seed(training.seed)
+        self.model = Llama(recipe.shape).to(self.device)
+        self._loss: Callable[[Tensor, Tensor], Tensor] = (
+            torch.compile(self.model) if machine.has_compiler else self.model
+        )
+        self._precision = torch.bfloat16 if machine.has_bf16 else torch.float32
+        self._muon = Muon(self.model.matrices().values(), training.matrix_rate, training.weight_decay, self._precision)
+        self._adam = torch.optim.AdamW(self.model.vectors().values(), training.vector_rate, ADAM_BETAS, weight_decay=0)
+        self._rows = Rows(Corpus(data, "train"), encoder, recipe, training.seed)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._take_signal())
+
+    @property
+    def is_first(self) -> bool:
+        return self._rank == 0
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_stopping or self.phase.share(self.progress) >= 1
+
+    @property
+    def rate(self) -> float:
+        """The share of the full learning rate."""
+        whole = min(1.0, (self.progress.step + 1) / max(1, self.recipe.training.warmup_steps))
+        return whole * self.phase.rate(self.progress)
+
+    def batches(self) -> Iterator[Tensor]:
+        """This process's rows of every step from here on: a token of progress is a place in a row that was read."""
+        training = self.recipe.training
+        first = self.progress.tokens // self.recipe.shape.context + self._rank
+        mine = Subset(self._rows, range(first, N_ROWS, self._n_processes))
+        return iter(DataLoader(mine, batch_size=training.rows // self._n_processes, num_workers=training.workers))
+
+    def step(self, rows: Tensor) -> float:
+        """One update of the weights; gives the mean loss. One that is not finite changes nothing."""
+        started = time.monotonic() - self._tail_seconds
+        loss, seconds = self._agree(self._gradients(rows), started)
+        agreed = time.monotonic()
+        if math.isfinite(loss):
+            self._update()
+            n_tokens = self.recipe.training.rows * self.recipe.shape.context
+            self.progress = self.progress.after(n_tokens, seconds)
+        self._tail_seconds = time.monotonic() - agreed
+        return loss
+
+    def _gradients(self, rows: Tensor) -> float:
+        """Adds this process's mean gradients up in the parameters; gives its mean loss."""
+        self.model.zero_grad()
+        pieces = torch.split(rows.to(self.device), self.recipe.training.micro_rows)
+        total = torch.zeros((), device=self.device)
+        for piece in pieces:
+            with torch.autocast(self.device.type, self._precision, self._precision != torch.float32):
+                loss = self._loss(piece[:, :-1], piece[:, 1:].contiguous()) / len(pieces)
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        return total.item()
+
+    def _agree(self, loss: float, started: float) -> tuple[float, float]:
+        """Means of gradients, loss and seconds over the processes; a signal to one is a signal to all."""
+        own = torch.tensor([loss, time.monotonic() - started, float(self._has_signal)], device=self.device)
+        tensors = [own, *(parameter.grad for parameter in self.model.parameters() if parameter.grad is not None)]
+        if self._n_processes > 1:
+            tensors = [tensor / self._n_processes for tensor in share(tensors)]
+            for parameter, gradient in zip(self.model.parameters(), tensors[1:], strict=True):
+                parameter.grad = gradient
+        mean_loss, seconds, signals = tensors[0].tolist()
+        self.is_stopping = signals > 0
+        are_finite = all(math.isfinite(gradient.sum()) for gradient in tensors[1:])
+        return (mean_loss if are_finite else math.nan), seconds
+
+    def _update(self) -> None:
+        training = self.recipe.training
+        rates = ((self._muon, training.matrix_rate), (self._adam, training.vector_rate))
+        for optimizer, rate in rates:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * self.rate
+        torch.nn.utils.clip_grad_norm_(self.model.vectors().values(), MAX_VECTOR_NORM)
+        self._muon.step()
+        self._adam.step()
+
+    def save(self, folder: Path) -> None:
+        """A checkpoint, written by the first process."""
+        if self.is_first:
+            state = {
+                "model": self.model.state_dict(),
+                "muon": self._muon.state_dict(),
+                "adam": self._adam.state_dict(),
+                "progress": self.progress.as_dict(),
+                "recipe": self.recipe.as_dict(),
+                "tokenizer_sha256": self.encoder.sha256,
+            }
+            checkpoint.save(folder, state)
+
+    def restore(self, path: Path) -> None:
+        """Goes on from a checkpoint, or the newest of a folder."""
+        state = checkpoint.load(path)
+        if state["tokenizer_sha256"] != self.encoder.sha256:
+            sys.exit(f"{path} was trained with another tokenizer: pass the one with sha256 {state['tokenizer_sha256']}")
+        if state["recipe"]["shape"] != self.recipe.as_dict()["shape"]:
+            sys.exit(f"{path} has another shape, {state['recipe']['shape']}: pass its configuration")
+        self.model.load_state_dict(state["model"])
+        self._muon.load_state_dict(state["muon"])
+        self._adam.load_state_dict(state["adam"])
+        self.progress = Progress(**state["progress"])
+
+    def close(self) -> None:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+    def _take_signal(self) -> None:
+        self._has_signal = True
+
+
+def _join(device: torch.device) -> tuple[int, int]:
+    """How many processes there are, and which one this is."""
+    n_processes, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    if n_processes > 1:
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return n_processes, rank

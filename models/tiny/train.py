@@ -1,0 +1,139 @@
+"""Trains one size: a constant phase that goes on over any number of sessions, and a decay phase that ends a copy of it.
+
+    torchrun --nproc-per-node 2 train.py --config config/nano.toml --data DIR --tokenizer FILE --out DIR
+    torchrun --nproc-per-node 2 train.py ... --out OTHER --from DIR --decay --minutes 40
+
+Started again with the same `--out`, it goes on from the newest checkpoint and gives the losses that it would have
+given. SIGTERM writes a checkpoint and ends. A step's rows depend on the seed and its number only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+import time
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+import recipe
+from progress import Phase
+from run import Machine, Run
+from tokenizer import Encoder
+from validate import Validation
+
+LOG_EVERY = 20
+"""Steps."""
+
+SAVE_SECONDS = 240.0
+VALIDATE_SECONDS = 600.0
+
+
+def main() -> None:
+    arguments = parse()
+    torch.set_num_threads(arguments.threads)
+    run = start(arguments)
+    try:
+        train(run, arguments)
+    finally:
+        run.close()
+
+
+def train(run: Run, arguments: argparse.Namespace) -> None:
+    """The whole journey: step, log, checkpoint, validate, until the limit or a signal."""
+    validation = Validation(arguments.data, run.encoder, run.recipe)
+    log = Log(arguments.out, run.is_first)
+    saved = validated = run.progress.seconds
+    bar = tqdm(initial=run.progress.step, unit=" steps", disable=not run.is_first, mininterval=30)
+    for rows in run.batches():
+        if run.is_over:
+            break
+        loss = run.step(rows)
+        if not math.isfinite(loss):
+            log.write(event="loss is not finite", **run.progress.as_dict())
+            sys.exit(
+                f"loss {loss} in the step after {run.progress.step}: {arguments.out} keeps the last good checkpoint"
+            )
+        bar.update()
+        log.add(loss)
+        if run.progress.step % LOG_EVERY == 0:
+            log.write(loss=log.mean(), rate=round(run.rate, 4), **run.progress.as_dict())
+        if run.progress.seconds - saved > arguments.save_seconds:
+            run.save(arguments.out)
+            saved = run.progress.seconds
+        if run.progress.seconds - validated > arguments.validate_seconds:
+            log.write(**validation.measure(run.model), **run.progress.as_dict())
+            validated = run.progress.seconds
+    run.save(arguments.out)
+    if not run.is_stopping:
+        log.write(**validation.measure(run.model), **run.progress.as_dict())
+
+
+class Log:
+    """JSON lines, written by the first process only."""
+
+    def __init__(self, folder: Path, is_first: bool) -> None:
+        path = folder / "log.jsonl" if is_first else Path(os.devnull)
+        self._file = path.open("a", encoding="utf-8")  # as long as the run is
+        self._losses: list[float] = []
+
+    def add(self, loss: float) -> None:
+        self._losses.append(loss)
+
+    def mean(self) -> float:
+        """Of the losses since the last call."""
+        value = sum(self._losses) / len(self._losses)
+        self._losses.clear()
+        return round(value, 4)
+
+    def write(self, **values: object) -> None:
+        self._file.write(json.dumps({**values, "at": round(time.time())}) + "\n")
+        self._file.flush()
+
+
+def start(arguments: argparse.Namespace) -> Run:
+    """A run that is fresh, goes on from its own folder, or decays a copy of another's checkpoint."""
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    phase = Phase(arguments.tokens, arguments.minutes * 60 if arguments.minutes else None, arguments.decay)
+    if arguments.decay and phase.is_open:
+        sys.exit("--decay needs an end: pass --tokens or --minutes")
+    if arguments.source and not arguments.decay:
+        sys.exit("--from starts a decay phase: pass --decay with it, or leave it out to go on in --out")
+    settings, encoder = recipe.load(arguments.config), Encoder(arguments.tokenizer)
+    run = Run(settings, encoder, arguments.data, phase, Machine(arguments.bf16, arguments.compile))
+    if any(arguments.out.glob("ckpt-*.pt")):
+        run.restore(arguments.out)
+    elif arguments.source:
+        run.restore(arguments.source)
+        run.progress = run.progress.as_new_phase()
+    return run
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, required=True, help="config/nano.toml or another size")
+    parser.add_argument("--data", type=Path, required=True, help="folder that prepare.py wrote")
+    parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.json that tokenizer.py wrote")
+    parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints and log.jsonl")
+    parser.add_argument("--decay", action="store_true", help="learning rate linear to 0 within --tokens or --minutes")
+    parser.add_argument("--from", dest="source", type=Path, help="checkpoint or folder that a decay phase starts from")
+    parser.add_argument("--tokens", type=float, help="end of this phase, in tokens of this phase (default: none)")
+    parser.add_argument("--minutes", type=float, help="end of this phase, in minutes of training (default: none)")
+    parser.add_argument(
+        "--bf16", action="store_true", help="mixed precision: for GPUs, and CPUs with AMX or AVX512-BF16"
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="torch.compile: a minute at the start; needs a C++ compiler"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="of each process (default 1)")
+    parser.add_argument("--save-seconds", type=float, default=SAVE_SECONDS)
+    parser.add_argument("--validate-seconds", type=float, default=VALIDATE_SECONDS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
