@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done || true)
 BIN := .venv/bin
 
-.PHONY: try test lint install dev bench picture clean
+.PHONY: try test lint install dev bench picture recipe-smoke clean
 
 try: install  ## see the built-in model complete real code
 	@$(BIN)/codels try
@@ -24,6 +24,12 @@ dev:
 
 bench: install
 	$(BIN)/codels bench
+
+recipe-smoke:  ## the built-in model's recipe from text to a suggestion, with a toy
+	@$(or $(PYTHON),python3) .ci/install.py dev models/tiny/requirements.txt
+	$(BIN)/mypy models/tiny
+	$(BIN)/python -m pytest tests/recipe
+	$(BIN)/python models/tiny/smoke.py
 
 picture:  ## the README's picture, taken from a real Neovim in tmux
 	@$(or $(PYTHON),python3) .ci/install.py dev picture

@@ -1,4 +1,4 @@
-"""Makes `.venv` and installs codels into it: `python3 .ci/install.py [EXTRA …]`. Standard library only.
+"""Makes `.venv` and installs codels into it: `python3 .ci/install.py [EXTRA … FILE.txt …]`. Standard library only.
 
 Shows how far a compilation is, keeps the whole output in `.venv/install.log`, does nothing where all is there,
 and explains a failure in words.
@@ -34,24 +34,27 @@ Metal; install the one for your machine and run the command again, for the CPU f
 """
 
 
-def main(extras: list[str]) -> int:
+def main(wanted: list[str]) -> int:
     if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older interpreter is told by
         print(f"codels needs Python 3.11 or newer, this is {sys.version.split()[0]}: make PYTHON=python3.12 …")
         return 1
     if not PYTHON.exists() and not _make_venv():
         return 1
-    if STAMP.exists() and STAMP.read_text() in (_stamp(extras), _stamp(["dev"])) and _works():
+    installed = STAMP.read_text().split() if STAMP.exists() else []
+    if {_stamp(wanted), _stamp(["dev", *wanted])}.intersection(installed) and _works():
         return 0
     print("Installing codels into .venv (the first time compiles llama.cpp, which takes some minutes)", flush=True)
+    files = [name for name in wanted if name.endswith(".txt")]
+    extras = [name for name in wanted if name not in files]
     target = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
-    code = _pip("install", "--editable", target)
+    code = _pip("install", "--editable", target, *(f"--requirement={ROOT / name}" for name in files))
     if code or not _works():
         log = LOG.read_text("utf-8", "replace")
         is_build = "llama" in log and re.search(r"CMAKE_C(XX)?_COMPILER|compiler|Failed building wheel", log)
         print(NO_COMPILER.format(python=PYTHON) if is_build else "\n".join(log.splitlines()[-15:]))
         print(f"The whole output is in {LOG.relative_to(ROOT)}.")
         return code or 1
-    STAMP.write_text(_stamp(extras))
+    STAMP.write_text("\n".join([*installed, _stamp(wanted)]))
     return 0
 
 
@@ -65,9 +68,11 @@ def _make_venv() -> bool:
     return True
 
 
-def _stamp(extras: list[str]) -> str:
+def _stamp(wanted: list[str]) -> str:
     """Changes when the requirements do; a checkout that was moved is installed again."""
-    data = (ROOT / "pyproject.toml").read_bytes() + f"{ROOT} {sorted(extras)}".encode()
+    names = sorted(set(wanted))
+    files = [ROOT / "pyproject.toml", *(ROOT / name for name in names if name.endswith(".txt"))]
+    data = b"".join(path.read_bytes() for path in files) + f"{ROOT} {names}".encode()
     return hashlib.sha256(data).hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import torch
 
 N_KEPT = 2
+
+TORN = (RuntimeError, EOFError, ValueError, pickle.UnpicklingError)
+"""What torch raises for a file that is not whole."""
 
 
 def save(folder: Path, state: dict[str, Any]) -> Path:
@@ -21,14 +25,19 @@ def save(folder: Path, state: dict[str, Any]) -> Path:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
+        part.replace(path)
     except (OSError, RuntimeError) as error:
         part.unlink(missing_ok=True)
-        last = newest(folder)
-        sys.exit(f"{path} could not be written ({error}); the last whole checkpoint is {last[-1] if last else 'none'}")
-    part.replace(path)
-    for old in newest(folder)[:-N_KEPT]:
+        sys.exit(f"{path} cannot be written ({error}): make room and start again; {kept(folder)}")
+    for old in [*newest(folder)[:-N_KEPT], *folder.glob("ckpt-*.part")]:
         old.unlink()
     return path
+
+
+def kept(folder: Path) -> str:
+    """What a run can go on from, in words."""
+    paths = newest(folder)
+    return f"the last whole checkpoint is {paths[-1]}" if paths else f"{folder} has no checkpoint yet"
 
 
 def newest(folder: Path) -> list[Path]:
@@ -37,14 +46,14 @@ def newest(folder: Path) -> list[Path]:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """One checkpoint, or the newest whole one of a folder; a broken file is named and passed over."""
-    candidates = newest(path) if path.is_dir() else [path]
-    for candidate in reversed(candidates):
+    """One checkpoint, or the newest whole one of a folder; a torn file is named and passed over."""
+    for candidate in reversed(newest(path) if path.is_dir() else [path]):
         try:
             state: dict[str, Any] = torch.load(candidate, map_location="cpu", weights_only=True)
-        except Exception as error:  # torch raises many kinds for a torn file; each means the same here
-            print(f"{candidate} is broken and set aside ({error!r}); trying the one before it", file=sys.stderr)
-            candidate.rename(candidate.with_suffix(".broken"))
+        except TORN as error:
+            print(f"{candidate} is torn and passed over ({error!r:.200})", file=sys.stderr)
             continue
+        except OSError as error:
+            sys.exit(f"{candidate} cannot be read: {error.strerror}")
         return state
     sys.exit(f"{path} holds no checkpoint that can be read")

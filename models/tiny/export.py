@@ -1,8 +1,8 @@
-"""A checkpoint as other programs read it: safetensors with transformers' files, and GGUF in F32, F16 and Q8_0.
+"""A checkpoint as other programs read it: safetensors for transformers; GGUF in F32, F16, Q8_0 and K-quants.
 
     python export.py --checkpoint DIR --tokenizer FILE --data DIR --out DIR --name codels-tiny
 
-K-quants are not made here: llama.cpp's `llama_model_quantize` makes them from the F32 file.
+K-quants are left out where the shape's rows do not fit them. `verify.py` checks what was written.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 import checkpoint
 import recipe
 from gguf_file import write
+from quantise import KINDS, fits, quantise
 from recipe import Recipe
 from tokenizer import END, FIM_PAD, MARKS, Encoder
 
@@ -53,7 +54,15 @@ def main() -> None:
     for suffix, (kind, file_type) in FORMATS.items():
         path = arguments.out / f"{arguments.name}-{suffix}.gguf"
         write(path, settings.shape, weights, tokenizer, (kind, file_type), (arguments.name, LICENSE, notes))
-        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
+        describe(path)
+    for k_quant in KINDS if fits(settings.shape) else ():
+        path = arguments.out / f"{arguments.name}-{k_quant}.gguf"
+        quantise(arguments.out / f"{arguments.name}-f32.gguf", path, k_quant)
+        describe(path)
+
+
+def describe(path: Path) -> None:
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}")
 
 
 def save_transformers(

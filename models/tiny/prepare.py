@@ -1,4 +1,4 @@
-"""Text shards from a cleaned corpus: drops what the evaluation sets hold, counts it, and writes one pair a shard.
+"""Text shards from a cleaned corpus: drops what the evaluation sets or our tests hold, counts it, writes shards.
 
 Reads `*.jsonl.xz` (JSON lines: `p` package, `f` file, `t` text) and writes `NAME.utf8`, all texts one after
 another, and `NAME.files.json`, their packages, paths and lengths. A shard that is there already is skipped,
@@ -18,7 +18,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from contamination import Fingerprints, fingerprints
+from contamination import Fingerprints, evaluation_texts, fingerprints, test_texts
+
+TESTS = Path(__file__).parents[2] / "tests"
 
 N_DROPPED_NAMED = 2000
 """At most so many dropped files are named in the report; all are counted."""
@@ -36,14 +38,18 @@ class File:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--from", dest="source", type=Path, required=True, help="folder of *.jsonl.xz shards")
-    parser.add_argument("--evaluation", type=Path, required=True, help="folder of the evaluation sets")
+    parser.add_argument("--evaluation", type=Path, help="folder of evaluation sets; what they hold is not learnt")
+    parser.add_argument("--tests", type=Path, default=TESTS, help="folder of tests, likewise (default: our own)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the text shards")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     shards = sorted(arguments.source.glob("*.jsonl.xz"))
     if not shards:
         sys.exit(f"{arguments.source} holds no *.jsonl.xz: pass the folder of a corpus with --from")
-    held_out = fingerprints(arguments.evaluation)
+    held_out = fingerprints(
+        {**(evaluation_texts(arguments.evaluation) if arguments.evaluation else {}), **test_texts(arguments.tests)}
+    )
+    print(f"held out: {', '.join(held_out.sets)} ({len(held_out.hashes):,} runs of words)")
     for shard in shards:
         prepare(shard, arguments.out, held_out)
     for manifest in arguments.source.glob("MANIFEST.tsv"):

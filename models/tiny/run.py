@@ -1,7 +1,8 @@
 """The state of a training run and its one operation, a step.
 
-Processes find each other through torchrun's variables; without them the run is a single process. All that the
-processes decide on (loss, seconds, a signal) is summed with the gradients, so that they never part ways.
+Processes find each other through torchrun's variables; without them the run is a single process. Torch's
+DistributedDataParallel averages their gradients. What they decide on (loss, seconds, a signal) is averaged as well,
+so that they never part ways.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Subset
 
 import checkpoint
 from corpus import Corpus
 from data import Rows
 from model import Llama
-from optim import Muon, share
+from optim import Muon
 from progress import Phase, Progress
 from recipe import Recipe
 from tokenizer import Encoder
@@ -60,9 +63,7 @@ class Run:
             sys.exit(f"{training.rows} rows do not share out over {self._n_processes} processes")
         torch.manual_seed(training.seed)
         self.model = Llama(recipe.shape).to(self.device)
-        self._loss: Callable[[Tensor, Tensor], Tensor] = (
-            torch.compile(self.model) if machine.has_compiler else self.model
-        )
+        self._loss, self._alone = _prepared(self.model, machine, self._n_processes)
         self._precision = torch.bfloat16 if machine.has_bf16 else torch.float32
         self._muon = Muon(self.model.matrices().values(), training.matrix_rate, training.weight_decay, self._precision)
         self._adam = torch.optim.AdamW(self.model.vectors().values(), training.vector_rate, ADAM_BETAS, weight_decay=0)
@@ -104,28 +105,26 @@ class Run:
         return loss
 
     def _gradients(self, rows: Tensor) -> float:
-        """Adds this process's mean gradients up in the parameters; gives its mean loss."""
+        """Leaves the mean gradients of all processes in the parameters; gives this process's mean loss."""
         self.model.zero_grad()
         pieces = torch.split(rows.to(self.device), self.recipe.training.micro_rows)
         total = torch.zeros((), device=self.device)
-        for piece in pieces:
-            with torch.autocast(self.device.type, self._precision, self._precision != torch.float32):
-                loss = self._loss(piece[:, :-1], piece[:, 1:].contiguous()) / len(pieces)
-            loss.backward()  # type: ignore[no-untyped-call]
+        for number, piece in enumerate(pieces, 1):
+            with self._alone() if number < len(pieces) else nullcontext():
+                with torch.autocast(self.device.type, self._precision, self._precision != torch.float32):
+                    loss = self._loss(piece[:, :-1], piece[:, 1:].contiguous()) / len(pieces)
+                loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total.item()
 
     def _agree(self, loss: float, started: float) -> tuple[float, float]:
-        """Means of gradients, loss and seconds over the processes; a signal to one is a signal to all."""
+        """Means of loss and seconds over the processes; a signal to one is a signal to all."""
         own = torch.tensor([loss, time.monotonic() - started, float(self._has_signal)], device=self.device)
-        tensors = [own, *(parameter.grad for parameter in self.model.parameters() if parameter.grad is not None)]
         if self._n_processes > 1:
-            tensors = [tensor / self._n_processes for tensor in share(tensors)]
-            for parameter, gradient in zip(self.model.parameters(), tensors[1:], strict=True):
-                parameter.grad = gradient
-        mean_loss, seconds, signals = tensors[0].tolist()
+            dist.all_reduce(own)
+        mean_loss, seconds, signals = (own / self._n_processes).tolist()
         self.is_stopping = signals > 0
-        are_finite = all(math.isfinite(gradient.sum()) for gradient in tensors[1:])
+        are_finite = all(p.grad is not None and math.isfinite(p.grad.sum()) for p in self.model.parameters())
         return (mean_loss if are_finite else math.nan), seconds
 
     def _update(self) -> None:
@@ -139,7 +138,9 @@ class Run:
         self._adam.step()
 
     def save(self, folder: Path) -> None:
-        """A checkpoint, written by the first process."""
+        """A checkpoint, written by the first process. Weights that are not finite are never written."""
+        if not all(math.isfinite(weight.sum()) for weight in self.model.parameters()):
+            sys.exit(f"the weights are not finite after step {self.progress.step}: {checkpoint.kept(folder)}")
         if self.is_first:
             state = {
                 "model": self.model.state_dict(),
@@ -171,9 +172,22 @@ class Run:
         self._has_signal = True
 
 
+def _prepared(
+    model: Llama, machine: Machine, n_processes: int
+) -> tuple[Callable[[Tensor, Tensor], Tensor], Callable[[], AbstractContextManager[None]]]:
+    """The model as it is trained, and a context in which its gradients stay with this process."""
+    compiled: nn.Module = torch.compile(model) if machine.has_compiler else model  # type: ignore[assignment]
+    if n_processes == 1:
+        return compiled, nullcontext
+    parallel = DistributedDataParallel(compiled, broadcast_buffers=False)
+    return parallel, parallel.no_sync
+
+
 def _join(device: torch.device) -> tuple[int, int]:
     """How many processes there are, and which one this is."""
     n_processes, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     if n_processes > 1:
+        if device.type == "cuda":
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return n_processes, rank

@@ -10,6 +10,7 @@ given. SIGTERM writes a checkpoint and ends. A step's rows depend on the seed an
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -20,6 +21,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+import checkpoint
 import recipe
 from progress import Phase
 from run import Machine, Run
@@ -55,9 +57,7 @@ def train(run: Run, arguments: argparse.Namespace) -> None:
         loss = run.step(rows)
         if not math.isfinite(loss):
             log.write(event="loss is not finite", **run.progress.as_dict())
-            sys.exit(
-                f"loss {loss} in the step after {run.progress.step}: {arguments.out} keeps the last good checkpoint"
-            )
+            sys.exit(f"the loss is {loss} in step {run.progress.step + 1}: {checkpoint.kept(arguments.out)}")
         bar.update()
         log.add(loss)
         if run.progress.step % LOG_EVERY == 0:
@@ -91,8 +91,10 @@ class Log:
         return round(value, 4)
 
     def write(self, **values: object) -> None:
-        self._file.write(json.dumps({**values, "at": round(time.time())}) + "\n")
-        self._file.flush()
+        """One line. The log is no reason to end a run: a full disk is told by the next checkpoint."""
+        with contextlib.suppress(OSError):
+            self._file.write(json.dumps({**values, "at": round(time.time())}) + "\n")
+            self._file.flush()
 
 
 def start(arguments: argparse.Namespace) -> Run:
