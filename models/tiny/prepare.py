@@ -1,8 +1,11 @@
 """Text shards from a cleaned corpus: drops what the evaluation sets or our tests hold, counts it, writes shards.
 
 Reads `*.jsonl.xz` (JSON lines: `p` package, `f` file, `t` text) and writes `NAME.utf8`, all texts one after
-another, and `NAME.files.json`, their packages, paths and lengths. A shard that is there already is skipped,
-so an interrupted run goes on where it was. Does not fetch anything.
+another, and `NAME.files.json`, their packages, paths and lengths. A shard that was done already is skipped,
+so an interrupted run goes on where it was.
+
+    python prepare.py --packages packages.tsv --evaluation DIR --out DATA      # fetches and cleans a corpus first
+    python prepare.py --from CORPUS --evaluation DIR --out DATA                # takes one that is there
 """
 
 from __future__ import annotations
@@ -10,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import lzma
-import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,9 +20,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+import sources
+from collect import MANIFEST, collect
 from contamination import Fingerprints, evaluation_texts, fingerprints, test_texts
 
 TESTS = Path(__file__).parents[2] / "tests"
+
+NOTICE = "NOTICE.tsv"
 
 N_DROPPED_NAMED = 2000
 """At most so many dropped files are named in the report; all are counted."""
@@ -37,37 +43,42 @@ class File:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--from", dest="source", type=Path, required=True, help="folder of *.jsonl.xz shards")
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--packages", type=Path, help="pinned list; its corpus is made in OUT/corpus")
+    given.add_argument("--from", dest="source", type=Path, help="folder of *.jsonl.xz shards that are there already")
     parser.add_argument("--evaluation", type=Path, help="folder of evaluation sets; what they hold is not learnt")
     parser.add_argument("--tests", type=Path, default=TESTS, help="folder of tests, likewise (default: our own)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the text shards")
     arguments = parser.parse_args()
+    source = arguments.source or arguments.out / "corpus"
     arguments.out.mkdir(parents=True, exist_ok=True)
-    shards = sorted(arguments.source.glob("*.jsonl.xz"))
+    if arguments.packages:
+        collect(arguments.packages, source)
+    shards = sorted(source.glob("*.jsonl.xz"))
     if not shards:
-        sys.exit(f"{arguments.source} holds no *.jsonl.xz: pass the folder of a corpus with --from")
+        sys.exit(f"{source} holds no *.jsonl.xz: pass the folder of a corpus with --from")
     held_out = fingerprints(
         {**(evaluation_texts(arguments.evaluation) if arguments.evaluation else {}), **test_texts(arguments.tests)}
     )
     print(f"held out: {', '.join(held_out.sets)} ({len(held_out.hashes):,} runs of words)")
     for shard in shards:
         prepare(shard, arguments.out, held_out)
-    for manifest in arguments.source.glob("MANIFEST.tsv"):
-        shutil.copyfile(manifest, arguments.out / "NOTICE.tsv")
+    write_notice(source / MANIFEST, arguments.out / NOTICE)
     print(json.dumps(summary(arguments.out), indent=1))
 
 
 def prepare(shard: Path, out: Path, held_out: Fingerprints) -> None:
     """Writes one shard. Only training shards are filtered: the others are measured on, never learnt from."""
     name = shard.name.removesuffix(".jsonl.xz")
-    if (out / f"{name}.files.json").exists():
+    done = out / f"{name}.files.json"
+    if done.exists() and done.stat().st_mtime >= shard.stat().st_mtime:
         return
     entries: list[tuple[str, str, int]] = []
     dropped: list[tuple[str, str, str]] = []
     n_dropped_bytes = 0
     with (out / f"{name}.utf8.part").open("wb") as text_file:
         for file in tqdm(read(shard), desc=name, unit=" files", mininterval=5):
-            content = plain(file.text).encode()
+            content = sources.plain(file.text).encode()
             found = held_out.match(file.text) if name.startswith("train") else None
             if found:
                 dropped.append((file.package, file.path, found))
@@ -84,7 +95,7 @@ def prepare(shard: Path, out: Path, held_out: Fingerprints) -> None:
         "dropped": dropped[:N_DROPPED_NAMED],
     }
     write_json(out / f"{name}.report.json", report)
-    write_json(out / f"{name}.files.json", entries)
+    write_json(done, entries)
 
 
 def read(shard: Path) -> Iterator[File]:
@@ -98,9 +109,18 @@ def read(shard: Path) -> Iterator[File]:
                 print(f"{shard.name}:{number}: broken row skipped ({error!r})", file=sys.stderr)
 
 
-def plain(text: str) -> str:
-    """As the editor sends it: `\\n` line ends, no byte order mark."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
+def write_notice(manifest: Path, notice: Path) -> None:
+    """The packages that text was taken from, one a line; a row that holds line ends becomes one line again."""
+    if not manifest.is_file():
+        sys.exit(f"{manifest} does not exist: a corpus without the licences of its packages cannot be passed on")
+    rows: list[str] = []
+    for line in manifest.read_text("utf-8").splitlines():
+        is_whole = not rows or rows[-1].count("\t") >= rows[0].count("\t")
+        if is_whole:
+            rows.append(line)
+        else:
+            rows[-1] += line
+    notice.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def write_json(path: Path, value: object) -> None:

@@ -51,3 +51,8 @@ def is_inside(name: str) -> bool:
     """Whether a name in an archive stays in the folder that it would be unpacked in."""
     path = PurePosixPath(name.replace("\\", "/"))
     return not path.is_absolute() and ".." not in path.parts and ":" not in name and "\0" not in name
+
+
+def plain(text: str) -> str:
+    """As the editor sends it: `\\n` line ends, no byte order mark."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
