@@ -55,7 +55,9 @@ def collect(pin_list: Path, out: Path) -> None:
         write_split(split, [package for package in done if package.pin.split == split], out, seen)
     rows = ["\t".join(packages.COLUMNS), *(package.row for package in done)]
     (out / MANIFEST).write_text("\n".join(rows) + "\n", encoding="utf-8")
-    (out / "report.json").write_text(json.dumps(report(done), indent=1) + "\n", encoding="utf-8")
+    summary = json.dumps(report(done), indent=1)
+    (out / "report.json").write_text(summary + "\n", encoding="utf-8")
+    print(summary)
 
 
 def clean(pin: Pin, cache: Path) -> Package:

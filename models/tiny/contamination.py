@@ -42,7 +42,7 @@ class Fingerprints:
         """The evaluation set that `text` shares a run with."""
         numbers = np.array([self.words.get(word, 0) for word in _WORD.findall(text)], dtype=np.uint64)
         hashes = _rolling(numbers)
-        if not len(hashes):
+        if not len(hashes) or not len(self.hashes):
             return None
         at = np.minimum(np.searchsorted(self.hashes, hashes), len(self.hashes) - 1)
         found = np.flatnonzero(self.hashes[at] == hashes)
@@ -73,7 +73,7 @@ def evaluation_texts(folder: Path) -> dict[str, Iterator[str]]:
     return {path.name: _texts(path) for path in sets}
 
 
-def test_texts(folder: Path) -> dict[str, Iterator[str]]:
+def sources_of_tests(folder: Path) -> dict[str, Iterator[str]]:
     """What stands between the imports in the sources of tests: half of all files begin with the same imports."""
     sources = (path.read_text("utf-8") for path in sorted(folder.rglob("*.py")))
     return {TESTS: (piece for source in sources for piece in _IMPORT.split(source))}

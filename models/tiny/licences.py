@@ -58,7 +58,7 @@ def judge(metadata: Message) -> Verdict:
 
 def is_permissive(expression: str) -> bool:
     """Of one expression. A name that holds an operator's sign itself (`zlib/libpng`) is looked up whole first."""
-    if _plain(expression) in PERMISSIVE:
+    if expression.count("(") == expression.count(")") and _plain(expression) in PERMISSIVE:
         return True
     tokens = [token.strip() for token in _OPERATOR.split(expression) if token.strip()]
     parser = _Parser(tokens)

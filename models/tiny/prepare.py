@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 import sources
 from collect import MANIFEST, collect
-from contamination import Fingerprints, evaluation_texts, fingerprints, test_texts
+from contamination import Fingerprints, evaluation_texts, fingerprints, sources_of_tests
 
 TESTS = Path(__file__).parents[2] / "tests"
 
@@ -57,9 +57,8 @@ def main() -> None:
     shards = sorted(source.glob("*.jsonl.xz"))
     if not shards:
         sys.exit(f"{source} holds no *.jsonl.xz: pass the folder of a corpus with --from")
-    held_out = fingerprints(
-        {**(evaluation_texts(arguments.evaluation) if arguments.evaluation else {}), **test_texts(arguments.tests)}
-    )
+    sets = evaluation_texts(arguments.evaluation) if arguments.evaluation else {}
+    held_out = fingerprints({**sets, **sources_of_tests(arguments.tests)})
     print(f"held out: {', '.join(held_out.sets)} ({len(held_out.hashes):,} runs of words)")
     for shard in shards:
         prepare(shard, arguments.out, held_out)

@@ -139,7 +139,7 @@ class Run:
 
     def save(self, folder: Path) -> None:
         """A checkpoint, written by the first process. Weights that are not finite are never written."""
-        if not all(math.isfinite(weight.sum()) for weight in self.model.parameters()):
+        if not all(math.isfinite(weight.detach().sum()) for weight in self.model.parameters()):
             sys.exit(f"the weights are not finite after step {self.progress.step}: {checkpoint.kept(folder)}")
         if self.is_first:
             state = {
