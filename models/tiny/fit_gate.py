@@ -25,7 +25,7 @@ STEPS = 50
 
 def load(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
     """Log-probabilities and whether they were right, of the rows with an answer; and the number of all rows."""
-    header, *rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    _, *rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     answered = [row for row in rows if row["answer"]]
     right = np.array([row["exact"] > 0 for row in answered], float)
     return np.array([row["logprob"] for row in answered]), right, len(rows)
@@ -61,9 +61,8 @@ def report(name: str, gate: Gate, path: Path) -> list[tuple[float, float]]:
     chances = np.array([gate.chance(p) for p in logprobs])
     for step in ("low", "medium", "high"):
         shown = chances >= getattr(gate, step)
-        print(
-            f"{name} {step:6} at {getattr(gate, step):.3f}: {right[shown].mean():.1%} right, {shown.sum() / n:.1%} shown"
-        )
+        said = f"{right[shown].mean():.1%} right, {shown.sum() / n:.1%} shown"
+        print(f"{name} {step:6} at {getattr(gate, step):.3f}: {said}")
     bins = [(low, (chances >= low) & (chances < low + 0.2)) for low in (0.0, 0.2, 0.4, 0.6, 0.8)]
     said = ", ".join(f"{chances[i].mean():.2f} → {right[i].mean():.2f} (n={i.sum()})" for _, i in bins if i.any())
     print(f"{name} calibration, said → right: {said}")
