@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Awaitable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from codels.checks import processes, sandbox
 from codels.commands.run import with_runtime
 from codels.errors import UserError
 from codels.evaluate import sets, sources
@@ -23,6 +23,9 @@ from codels.settings import Settings
 
 N_SHOWN = 5
 """Broken rows that are named; all are counted."""
+
+ENGINE = "engine"
+"""The id of a journal's row about the engine's process, which is no task's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ def evaluate(options: Options) -> int:
     header = _header(options)
     tasks, broken = chosen.load(_data(options), options.n or chosen.n, options.seed)
     _tell(broken, tasks, options)
+    if chosen.is_code_run:
+        print(f"codels: {sandbox.protection()}", file=sys.stderr)
     with Journal(Path(options.out) if options.out else None, header) as journal:
         try:
             _run(options, chosen, tasks, journal)
@@ -53,8 +58,9 @@ def evaluate(options: Options) -> int:
             remedy = "the same command goes on from there" if options.out else "with --out FILE it could go on"
             print(f"codels: stopped after {n_done} of {len(tasks)}: {remedy}", file=sys.stderr)
             return 130
-        rows = [journal.rows[task.id] for task in tasks]
-    numbers = chosen.summarize(rows, options.seed)
+        numbers = chosen.summarize([journal.rows[task.id] for task in tasks], options.seed)
+    if ENGINE in journal.rows:
+        numbers.append(Number("engine, resident memory", journal.rows[ENGINE]["resident_mb"], "MB", 1))
     print(_as_json(header, numbers, broken) if options.is_json else _as_table(header, numbers))
     return 0
 
@@ -79,8 +85,10 @@ def _run(options: Options, chosen: EvalSet, tasks: list[Task], journal: Journal)
         return
     settings = replace(Settings(), model=options.model, candidates=1, max_ms=0, multiline=chosen.multiline)
 
-    def use(runtime: Runtime) -> Awaitable[None]:
-        return run(sources.by_model(runtime))
+    async def use(runtime: Runtime) -> None:
+        await run(sources.by_model(runtime))
+        if resident := processes.resident_bytes(runtime.engine.pid or 0):
+            journal.add({"id": ENGINE, "resident_mb": resident / 1e6})
 
     with_runtime(settings, use)
 
@@ -98,7 +106,7 @@ def _data(options: Options) -> Path:
     data = Path(options.data).expanduser()
     if not options.data or not data.exists():
         said = f"{options.data!r} does not exist" if options.data else "no data is named"
-        raise UserError(f"{said}: --data takes a corpus of JSON lines (p, f, t) or a folder of Python files")
+        raise UserError(f"{said}: --data takes a folder of Python files, a corpus (JSON lines), or a benchmark's file")
     return data
 
 

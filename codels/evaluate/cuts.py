@@ -52,7 +52,7 @@ def blocks(lines: list[str], rng: random.Random) -> Iterator[Cut]:
 
 
 def docstrings(lines: list[str], rng: random.Random) -> Iterator[Cut]:
-    """The text between the triple quotes of a function's or class's docstring."""
+    """What a function's or class's docstring says, from its first to its last visible sign."""
     found = []
     for header, body in _bodies(lines):
         node = _doc(body) if isinstance(header, _DOCUMENTED) else None
@@ -62,8 +62,17 @@ def docstrings(lines: list[str], rng: random.Random) -> Iterator[Cut]:
         start, end = _chars(lines[first], node.col_offset), _chars(lines[last], node.end_col_offset)
         is_plain = lines[first][start : start + 3] in ('"""', "'''") and not lines[last][end:].strip()
         if is_plain and len(str(node.value).strip().partition("\n\n")[0].split()) >= MIN_DOC_WORDS:
-            found.append(Cut(first, start + 3, last, end - 3))
+            found.append(_visible(lines, Cut(first, start + 3, last, end - 3)))
     yield from rng.sample(found, len(found))
+
+
+def _visible(lines: list[str], cut: Cut) -> Cut:
+    """The cut without the white space at its ends."""
+    texts = [lines[n][: cut.last_column] if n == cut.last else lines[n] for n in range(cut.line, cut.last + 1)]
+    texts[0] = " " * cut.column + texts[0][cut.column :]
+    said = [n for n, text in enumerate(texts) if text.strip()]
+    first, last = texts[said[0]], texts[said[-1]]
+    return Cut(cut.line + said[0], _indent(first), cut.line + said[-1], len(last.rstrip()))
 
 
 def _lines(lines: list[str], rng: random.Random) -> list[int]:

@@ -28,10 +28,13 @@ def judge_block(task: Task, text: str) -> dict[str, float]:
 
 
 def judge_docstring(task: Task, text: str) -> dict[str, float]:
-    """The first line that says something, against the first paragraph."""
-    said = next((line.strip() for line in text.split("\n") if line.strip()), "")
-    gold = " ".join(inspect.cleandoc(task.gold).strip().partition("\n\n")[0].split())
+    """The first paragraph, as one line."""
+    said, gold = _summary(text), _summary(task.gold)
     return {"bleu": metrics.bleu(said, gold), "similarity": metrics.similarity(said, gold)}
+
+
+def _summary(doc: str) -> str:
+    return " ".join(inspect.cleandoc(doc).strip().partition("\n\n")[0].split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from codels.errors import UserError
-from codels.evaluate import cuts, fill, holes, infilling
+from codels.evaluate import cuts, fill, holes, infilling, replay
 from codels.evaluate.fill import Fill
 from codels.evaluate.task import Ask, Broken, Number, Row, Task
 
@@ -28,15 +28,25 @@ class EvalSet:
     n: int = 1000
     """How many tasks unless told; 0 means all."""
     multiline: bool = True
+    is_code_run: bool = False
 
 
-_INFILLING = EvalSet("", infilling.load, infilling.run, infilling.summarize, infilling.run_typed, n=0)
+_INFILLING = EvalSet("", infilling.load, infilling.run, infilling.summarize, infilling.run_typed, n=0, is_code_run=True)
 
 
 def _filled(about: str, find: holes.Find, judge: fill.Judge) -> EvalSet:
     load = partial(holes.load, find)
     return EvalSet(about, load, Fill(judge).run, fill.summarize, Fill(judge, is_typed=True).run)
 
+
+_TYPED = EvalSet(
+    "lines typed key by key, by a user who accepts what is right",
+    partial(holes.load, cuts.whole_lines),
+    replay.run,
+    replay.summarize,
+    replay.run,
+    n=200,
+)
 
 SETS = {
     "line-end": _filled("the rest of a line, from anywhere in it", cuts.line_ends, fill.judge_line),
@@ -45,6 +55,8 @@ SETS = {
     "docstring": _filled("a docstring's first paragraph", cuts.docstrings, fill.judge_docstring),
     "infilling-single-line": replace(_INFILLING, about="HumanEval-Infilling, a line missing", multiline=False),
     "infilling-random-span-light": replace(_INFILLING, about="HumanEval-Infilling, any stretch missing"),
+    "replay": _TYPED,
+    "latency": replace(_TYPED, about="a warm key that runs the model", summarize=replay.latency, n=50),
 }
 
 
