@@ -81,7 +81,7 @@ def _run(options: Options, chosen: EvalSet, tasks: list[Task], journal: Journal)
             progress.end()
 
     if options.model in WITHOUT_MODEL:
-        asyncio.run(run(WITHOUT_MODEL[options.model]))
+        asyncio.run(run(sources.without_model(options.model, chosen.baselines)))
         return
     settings = replace(Settings(), model=options.model, candidates=1, max_ms=0, multiline=chosen.multiline)
 

@@ -10,7 +10,8 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from codels.core import Site
+from codels import statements
+from codels.core import Shape, Site
 
 MIN_MATCH, MAX_MATCH = 3, 400
 """Characters before the caret that copying looks for elsewhere."""
@@ -18,13 +19,21 @@ MIN_MATCH, MAX_MATCH = 3, 400
 ORDER = 8
 """Tokens of context at most that the n-gram tells apart."""
 
-MAX_TOKENS = 48
+MAX_TOKENS, MAX_BLOCK_TOKENS, MAX_BLOCK_CHARS = 48, 200, 1000
 
 _TOKEN = re.compile(r"\n[ \t]*|[ \t]+|\w+|[^\w\s]|\s")
 
 
 def copy(site: Site) -> str:
-    """What follows the longest match of the text before the caret; the nearest above, else the nearest below."""
+    """What follows the longest match of the text before the caret: the nearest above, else the first one below."""
+    return _copied(site).partition("\n")[0]
+
+
+def copy_block(site: Site) -> str:
+    return _one_block(site, _copied(site)[:MAX_BLOCK_CHARS])
+
+
+def _copied(site: Site) -> str:
     before, below = _sides(site)
     longest = ""
     low, high = MIN_MATCH, min(MAX_MATCH, len(before))
@@ -34,7 +43,7 @@ def copy(site: Site) -> str:
             high = n_chars - 1
         else:
             longest, low = found, n_chars + 1
-    return longest.partition("\n")[0]
+    return longest
 
 
 def frequent(site: Site) -> str:
@@ -51,6 +60,15 @@ def ngram(site: Site) -> str:
 
     A word before the caret is spelled again, since it may have only begun.
     """
+    return _predicted(site, MAX_TOKENS, end="\n").partition("\n")[0]
+
+
+def ngram_block(site: Site) -> str:
+    return _one_block(site, _predicted(site, MAX_BLOCK_TOKENS, end=""))
+
+
+def _predicted(site: Site, n_tokens: int, end: str) -> str:
+    """Up to `n_tokens`; no more once one begins with `end`."""
     before, below = _sides(site)
     tokens, start = _TOKEN.findall(before), ""
     if tokens and (tokens[-1][-1].isalnum() or tokens[-1][-1] == "_"):
@@ -60,14 +78,19 @@ def ngram(site: Site) -> str:
     for index, token in enumerate(tokens):
         places.setdefault(token, []).append(index)
     said = ""
-    for _ in range(MAX_TOKENS):
+    for _ in range(n_tokens):
         token = _next(tokens, places, start)
-        if not token or token.startswith("\n"):
+        if not token or (end and token.startswith(end)):
             break
         said, start = said + token[len(start) :], ""
         places.setdefault(token, []).append(len(tokens))
         tokens.append(token)
     return said
+
+
+def _one_block(site: Site, text: str) -> str:
+    end = statements.end(site, text, Shape.BLOCK)
+    return text if end is None else text[:end]
 
 
 def _sides(site: Site) -> tuple[str, str]:
@@ -101,4 +124,7 @@ def _next(tokens: list[str], places: dict[str, list[int]], start: str) -> str:
     return counts.most_common(1)[0][0] if counts else ""
 
 
-BASELINES: dict[str, Callable[[Site], str]] = {"copy": copy, "frequent": frequent, "ngram": ngram}
+Baselines = dict[str, Callable[[Site], str]]
+
+BASELINES: Baselines = {"copy": copy, "frequent": frequent, "ngram": ngram}
+BLOCK_BASELINES: Baselines = {"copy": copy_block, "ngram": ngram_block}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from codels.core import Answer, Completion
 from codels.evaluate import metrics
-from codels.evaluate.baselines import BASELINES
+from codels.evaluate.baselines import BASELINES, Baselines
 from codels.evaluate.task import Ask, Number, Row, Task
 
 Judge = Callable[[Task, str], dict[str, float]]
@@ -42,12 +42,13 @@ class Fill:
     """Asks, judges, and sums up. `is_typed`: as while typing, with the rules and the gate of that."""
 
     judge: Judge
+    baselines: Baselines = field(default_factory=lambda: BASELINES)
     is_typed: bool = False
 
     async def run(self, task: Task, ask: Ask) -> Row:
         answer = await ask(task.site, not self.is_typed)
         text = answer.completions[0].text if answer.completions else ""
-        baselines = {name: function(task.site) for name, function in BASELINES.items()}
+        baselines = {name: function(task.site) for name, function in self.baselines.items()}
         return {
             "id": task.id,
             "gold": task.gold,
@@ -79,7 +80,7 @@ def summarize(rows: list[Row], seed: int) -> list[Number]:
     """Each score with its interval, then how far it is above each baseline's, with the paired interval."""
     scores = [score for score in ("exact", "bleu", "similarity") if score in rows[0]]
     numbers = [_mean(score, [row[score] for row in rows], seed) for score in scores]
-    for name in BASELINES:
+    for name in rows[0]["baselines"]:
         for score in scores:
             theirs = [row["baselines"][name][score] for row in rows]
             differences = [row[score] - value for row, value in zip(rows, theirs, strict=True)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from codels.errors import UserError
 from codels.evaluate import cuts, fill, holes, infilling, replay
+from codels.evaluate.baselines import BASELINES, BLOCK_BASELINES, Baselines
 from codels.evaluate.fill import Fill
 from codels.evaluate.task import Ask, Broken, Number, Row, Task
 
@@ -27,6 +28,7 @@ class EvalSet:
     run_typed: Callable[[Task, Ask], Awaitable[Row]]
     n: int = 1000
     """How many tasks unless told; 0 means all."""
+    baselines: Baselines = field(default_factory=lambda: BASELINES)
     multiline: bool = True
     is_code_run: bool = False
 
@@ -34,9 +36,9 @@ class EvalSet:
 _INFILLING = EvalSet("", infilling.load, infilling.run, infilling.summarize, infilling.run_typed, n=0, is_code_run=True)
 
 
-def _filled(about: str, find: holes.Find, judge: fill.Judge) -> EvalSet:
-    load = partial(holes.load, find)
-    return EvalSet(about, load, Fill(judge).run, fill.summarize, Fill(judge, is_typed=True).run)
+def _filled(about: str, find: holes.Find, way: Fill) -> EvalSet:
+    load, run_typed = partial(holes.load, find), replace(way, is_typed=True).run
+    return EvalSet(about, load, way.run, fill.summarize, run_typed, baselines=way.baselines)
 
 
 _TYPED = EvalSet(
@@ -49,10 +51,10 @@ _TYPED = EvalSet(
 )
 
 SETS = {
-    "line-end": _filled("the rest of a line, from anywhere in it", cuts.line_ends, fill.judge_line),
-    "whole-line": _filled("a whole line behind its indentation", cuts.whole_lines, fill.judge_line),
-    "block": _filled("the 2 to 8 lines below a header", cuts.blocks, fill.judge_block),
-    "docstring": _filled("a docstring's first paragraph", cuts.docstrings, fill.judge_docstring),
+    "line-end": _filled("the rest of a line, from anywhere in it", cuts.line_ends, Fill(fill.judge_line)),
+    "whole-line": _filled("a whole line behind its indentation", cuts.whole_lines, Fill(fill.judge_line)),
+    "block": _filled("the 2 to 8 lines below a header", cuts.blocks, Fill(fill.judge_block, BLOCK_BASELINES)),
+    "docstring": _filled("a docstring's first paragraph", cuts.docstrings, Fill(fill.judge_docstring)),
     "infilling-single-line": replace(_INFILLING, about="HumanEval-Infilling, a line missing", multiline=False),
     "infilling-random-span-light": replace(_INFILLING, about="HumanEval-Infilling, any stretch missing"),
     "replay": _TYPED,

@@ -11,7 +11,7 @@ from codels.cancel import CancelToken
 from codels.core import Answer, Completion, Site
 from codels.engine.client import State
 from codels.errors import EngineDown
-from codels.evaluate.baselines import BASELINES
+from codels.evaluate.baselines import BASELINES, Baselines
 from codels.evaluate.task import Ask, Task
 from codels.runtime import Runtime
 
@@ -62,12 +62,15 @@ def said(text: str) -> Answer:
     return Answer((Completion(text),), origin="no model") if text else Answer(reason="nothing is known")
 
 
-WITHOUT_MODEL: dict[str, Source] = {
-    **{name: _by_function(function) for name, function in BASELINES.items()},
-    "reference": _by_reference,
-    "empty": _by_function(lambda _site: ""),
-}
+WITHOUT_MODEL = {*BASELINES, "reference", "empty"}
 """What can stand in a model's place."""
+
+
+def without_model(name: str, baselines: Baselines) -> Source:
+    """The source of that name; a set has baselines of its own where a line is not enough."""
+    if name == "reference":
+        return _by_reference
+    return _by_function((BASELINES | baselines).get(name, lambda _site: ""))
 
 
 def fingerprint(path: Path) -> str:
