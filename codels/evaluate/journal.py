@@ -26,11 +26,13 @@ class Journal:
             return
         header = {"codels_evaluate": FORMAT, **header}
         try:
-            kept = _read(path, header) if path.exists() and path.stat().st_size else ""
-            self.rows = {row["id"]: row for row in map(json.loads, kept.split("\n")[1:-1])}
-            self._file = path.open("w", encoding="utf-8")
-            self._file.write(kept or json.dumps(header) + "\n")
-            self._file.flush()
+            kept = _read(path, header) if path.exists() else b""
+            self.rows = {row["id"]: row for row in map(json.loads, kept.splitlines()[1:])}
+            self._file = path.open("a", encoding="utf-8")
+            self._file.truncate(len(kept))
+            if not kept:
+                self._file.write(json.dumps(header) + "\n")
+                self._file.flush()
         except OSError as error:
             raise UserError(f"cannot write the results to {str(path)!r}: {error.strerror}") from error
 
@@ -53,24 +55,25 @@ class Journal:
             self._file.close()
 
 
-def _read(path: Path, header: Row) -> str:
+def _read(path: Path, header: Row) -> bytes:
     """The whole lines of a run that was like this one. Raises `UserError` where it was not."""
-    text = path.read_text("utf-8", "replace")
-    kept = text[: text.rfind("\n") + 1]  # an interrupted run may have left half a line
-    lines = kept.split("\n")[:-1]
-    rows = [_parsed(line) for line in lines]
-    if not rows or "codels_evaluate" not in rows[0] or not all("id" in row for row in rows[1:]):
+    data = path.read_bytes()
+    kept = data[: data.rfind(b"\n") + 1]  # an interrupted run may have left half a line
+    if not data:
+        return kept
+    first, *rows = [_parsed(line) for line in kept.splitlines()] or [{}]
+    if "codels_evaluate" not in first or not all("id" in row for row in rows):
         raise UserError(f"{str(path)!r} is no file of `codels evaluate`: name another one with --out")
     for key, value in header.items():
-        if rows[0].get(key) != value:
+        if first.get(key) != value:
             raise UserError(
-                f"{str(path)!r} holds a run with {key} {rows[0].get(key)!r}, and this one has {value!r}: "
+                f"{str(path)!r} holds a run with {key} {first.get(key)!r}, and this one has {value!r}: "
                 "name another file with --out, or delete it"
             )
     return kept
 
 
-def _parsed(line: str) -> Row:
+def _parsed(line: bytes) -> Row:
     try:
         row = json.loads(line)
     except ValueError:
