@@ -11,6 +11,10 @@ import sys
 from codels import __version__
 from codels.errors import CodelsError
 
+EVALUATE_SETS = (
+    "line-end, whole-line, block, docstring, replay, latency, infilling-single-line or infilling-random-span-light"
+)
+
 
 def main(argv: list[str] | None = None) -> None:
     """Run a command and end the process with its exit code."""
@@ -72,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", help="measure a model on code that it has not seen")
     evaluate.add_argument("model", metavar="MODEL", help="a model id, the path of a .gguf file, or a baseline's name")
-    evaluate.add_argument("set", metavar="SET", help="line-end, whole-line, block, docstring, …")
+    evaluate.add_argument("set", metavar="SET", help=EVALUATE_SETS)
     evaluate.add_argument("--data", default="", metavar="PATH", help="a corpus of JSON lines, or a folder of Python")
     evaluate.add_argument("--n", type=_count, default=0, metavar="N", help="how many tasks (the set's own number)")
     evaluate.add_argument("--seed", type=int, default=0, metavar="N")

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,12 +62,11 @@ def furnish(folder: Path, code: str) -> Path:
     return folder
 
 
-def candidates() -> Iterator[Jail]:
+def candidates() -> list[Jail]:
     """Those that this system may have; whether they work must be tried."""
-    if sys.platform == "linux":
-        if shutil.which("bwrap"):
-            yield BUBBLEWRAP
-        yield NAMESPACES
+    if sys.platform != "linux":
+        return []
+    return [BUBBLEWRAP, NAMESPACES] if shutil.which("bwrap") else [NAMESPACES]
 
 
 def _bubblewrap(folder: Path, limits: Limits) -> list[str]:

@@ -35,6 +35,8 @@ def _children(pid: int) -> list[int]:
 
 def resident_bytes(pid: int) -> int:
     """Memory in use; 0 where the process has ended or the system does not say."""
+    if sys.platform == "win32":
+        return 0
     try:
         return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError):

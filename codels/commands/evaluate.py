@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from codels.runtime import Runtime, find
 from codels.settings import Settings
 
 N_SHOWN = 5
-"""Broken rows that are named; all are counted."""
+"""Of broken rows and of reasons for no answer; all are counted."""
 
 ENGINE = "engine"
 """The id of a journal's row about the engine's process, which is no task's."""
@@ -58,11 +59,17 @@ def evaluate(options: Options) -> int:
             remedy = "the same command goes on from there" if options.out else "with --out FILE it could go on"
             print(f"codels: stopped after {n_done} of {len(tasks)}: {remedy}", file=sys.stderr)
             return 130
-        numbers = chosen.summarize([journal.rows[task.id] for task in tasks], options.seed)
-    if ENGINE in journal.rows:
-        numbers.append(Number("engine, resident memory", journal.rows[ENGINE]["resident_mb"], "MB", 1))
-    print(_as_json(header, numbers, broken) if options.is_json else _as_table(header, numbers))
+    rows = [journal.rows[task.id] for task in tasks]
+    numbers = [*chosen.summarize(rows, options.seed), *_of_engine(journal)]
+    reasons = Counter(row["reason"] for row in rows if row.get("reason"))
+    print(_as_json(header, numbers, reasons, broken) if options.is_json else _as_table(header, numbers, reasons))
     return 0
+
+
+def _of_engine(journal: Journal) -> list[Number]:
+    if ENGINE not in journal.rows:
+        return []
+    return [Number("engine, resident memory", journal.rows[ENGINE]["resident_mb"], "MB", 1)]
 
 
 def _run(options: Options, chosen: EvalSet, tasks: list[Task], journal: Journal) -> None:
@@ -121,15 +128,16 @@ def _tell(broken: list[Broken], tasks: list[Task], options: Options) -> None:
         print(f"codels: {options.data} has {len(tasks)} tasks of {options.set}, not {options.n}", file=sys.stderr)
 
 
-def _as_json(header: Row, numbers: list[Number], broken: list[Broken]) -> str:
-    named = [asdict(item) for item in broken]
-    return json.dumps({**header, "numbers": [asdict(number) for number in numbers], "broken": named}, indent=1)
+def _as_json(header: Row, numbers: list[Number], reasons: Counter[str], broken: list[Broken]) -> str:
+    measured, left_out = [asdict(number) for number in numbers], [asdict(item) for item in broken]
+    return json.dumps({**header, "numbers": measured, "no_answer": reasons, "broken": left_out}, indent=1)
 
 
-def _as_table(header: Row, numbers: list[Number]) -> str:
+def _as_table(header: Row, numbers: list[Number], reasons: Counter[str]) -> str:
     width = max(len(number.name) for number in numbers)
     lines = [f"{header['model']} on {header['set']} of {header['data']}, seed {header['seed']}"]
     for number in numbers:
         interval = "" if number.low is None else f"  [{number.low:.2f}, {number.high:.2f}]"
         lines.append(f"{number.name:<{width}}  {number.value:9.2f} {number.unit:<3} n={number.n}{interval}")
+    lines += [f"no answer, {n} times: {reason}" for reason, n in reasons.most_common(N_SHOWN)]
     return "\n".join(lines)

@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from commands import PATIENCE_S, codels, start, write_script
 
+from codels.evaluate import sets
+
 CODE = "".join(f"def f{n}(a, b):\n    total{n} = a + b\n    return total{n}\n\n\n" for n in range(60))
 
 
@@ -94,6 +96,29 @@ def test_each_row_says_how_sure_the_model_was_and_what_it_cost(
         assert {"gold", "answer", "reason", "logprob", "stages", "n_prompt", "n_decoded", "baselines"} <= set(row)
         assert row["stages"]["generate"] > 0
         assert row["n_prompt"] > 0
+
+
+def test_help_names_every_set() -> None:
+    from codels.cli import EVALUATE_SETS
+
+    assert set(EVALUATE_SETS.replace(" or ", ", ").split(", ")) == set(sets.SETS)
+
+
+def test_why_there_was_no_answer_is_counted(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["evaluate", "silent.json", "whole-line", "--data", str(corpus), "--n", "3"]
+    assert "no answer, 3 times: the model has nothing to add" in codels(capsys, *arguments).out
+    assert json.loads(codels(capsys, *arguments, "--json").out)["no_answer"] == {"the model has nothing to add": 3}
+
+
+def test_an_engine_that_dies_costs_one_task(app: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    far = "#" * 200 + "\n"  # too long a line for a hole
+    data = app.parent / "two.jsonl"
+    code = f"{far * 10}x = 1\n{far * 40}{far[:-1]}y\nx = 2\n"
+    data.write_text(json.dumps({"p": "p", "f": "a.py", "t": code}), "utf-8")
+    write_script(app.parent, "m", answers={"": "x\n"}, dies_on="#y\n")
+    said = codels(capsys, "evaluate", "m.json", "whole-line", "--data", str(data), "--json")
+    assert (said.code, numbers(said.out)["answered"]) == (0, 50.0)
+    assert json.loads(said.out)["no_answer"] == {"the engine died (exit code 11)": 1}
 
 
 REFUSED = [
