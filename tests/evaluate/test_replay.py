@@ -7,10 +7,11 @@ import asyncio
 import pytest
 from helpers import site
 
-from codels.core import Answer, Completion, Site, Stats
+from codels.core import Answer, Completion, Site
 from codels.evaluate import replay
 from codels.evaluate.sources import said
 from codels.evaluate.task import Row, Task
+from codels.generation import Stats
 
 ACCEPTED = [
     # shown, what the user wants to write
