@@ -17,6 +17,9 @@ JAIL = Path(__file__).with_name("jail.py")
 N_OWN = 3
 """Processes of a jail beside the code's."""
 
+N_SLACK = 2 * N_OWN
+"""Above the limit, a user's own limit says no: far enough for the watch to see and name what oversteps."""
+
 OWN_BYTES = 64 * MIB
 """What those take."""
 
@@ -95,13 +98,13 @@ def _bubblewrap(folder: Path, limits: Limits) -> list[str]:
         "/box",
     ]
     command += ["--remount-ro", "/", "--chdir", "/box"]
-    plan = _plan("inside", limits, "/main.py", "/box", n_processes=limits.n_processes + N_OWN)
+    plan = _plan("inside", limits, "/main.py", "/box", n_processes=limits.n_processes + N_SLACK)
     return [*command, "--", sys.executable, "-I", "-S", "/jail.py", json.dumps(plan)]
 
 
 def _namespaces(folder: Path, limits: Limits) -> list[str]:
     binds = [*_shown(), *((device, device) for device in DEVICES), (str(folder / "main.py"), "/main.py")]
-    plan = _plan("namespaces", limits, "/main.py", "/box", n_processes=limits.n_processes + N_OWN)
+    plan = _plan("namespaces", limits, "/main.py", "/box", n_processes=limits.n_processes + N_SLACK)
     plan |= {"root": str(folder / "root"), "binds": binds, "links": _links()}
     return [sys.executable, "-I", "-S", str(JAIL), json.dumps(plan)]
 

@@ -20,10 +20,10 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the rows use wh
 
 SOON = Limits(wall_s=0.5)
 CALM = Limits(wall_s=60.0, cpu_s=60)
-SMALL = replace(CALM, memory_bytes=128 << 20, file_bytes=1 << 20, output_bytes=1 << 16, n_processes=6)
+SMALL = replace(CALM, memory_bytes=256 << 20, file_bytes=1 << 20, output_bytes=1 << 16, n_processes=6)
 
 FORKS = "import os, time\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        time.sleep(1)\n"
-HOARDERS = "import os, time\nfor _ in range(3):\n    os.fork()\nx = bytearray(b'x') * (60 << 20)\ntime.sleep(60)\n"
+HOARDERS = "import os, time\nfor _ in range(3):\n    os.fork()\nx = bytearray(b'x') * (100 << 20)\ntime.sleep(60)\n"
 STUBBORN = """
 import signal
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGXCPU):
@@ -53,7 +53,6 @@ HOSTILE = [
     ("kills itself", "import os; os.kill(os.getpid(), 9)", CALM, Why.SIGNAL, 137),
     ("crashes", "import os; os.abort()", CALM, Why.SIGNAL, 134),
     ("kills its parent", "import os, signal; os.kill(os.getppid(), signal.SIGTERM)", CALM, None, None),
-    ("is no Python", "def f(:", CALM, Why.EXIT, 1),
 ]
 
 
@@ -103,7 +102,8 @@ def test_what_it_says_comes_back(jail: Jail) -> None:
 
 def test_it_stands_in_an_empty_folder_that_it_may_write_to(jail: Jail) -> None:
     code = "import os, tempfile\nprint(os.listdir())\nopen('f', 'w').write('x')\ntempfile.mkdtemp(dir='.')\n"
-    assert run(jail, code + "print(sorted(os.environ))") == Outcome(0, Why.EXIT, "[]\n['LC_CTYPE']\n", "")
+    code += "print(set(os.environ) - {'LC_CTYPE', '__CF_USER_TEXT_ENCODING'})"  # which the systems add themselves
+    assert run(jail, code) == Outcome(0, Why.EXIT, "[]\nset()\n", "")
 
 
 DAEMON = """
