@@ -57,6 +57,8 @@ class Journal:
 
 def _read(path: Path, header: Row) -> bytes:
     """The whole lines of a run that was like this one. Raises `UserError` where it was not."""
+    if not path.is_file():
+        raise UserError(f"cannot write the results to {str(path)!r}: it is no file; name another one with --out")
     data = path.read_bytes()
     kept = data[: data.rfind(b"\n") + 1]  # an interrupted run may have left half a line
     if not data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_another_file_is_refused_and_kept(tmp_path: Path, content: str) -> None:
     assert path.read_text() == content
 
 
-@pytest.mark.parametrize("name", ["no/folder/out.jsonl", "."])
+@pytest.mark.parametrize("name", ["no/folder/out.jsonl", ".", "/dev/full"])
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match="cannot write the results to"):
         run(tmp_path / name)
@@ -80,3 +81,17 @@ def test_without_a_file_rows_are_kept_in_memory() -> None:
     with Journal(None, HEADER) as journal:
         journal.add({"id": "a"})
         assert list(journal.rows) == ["a"]
+
+
+def test_a_full_disk_is_named_and_what_was_written_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "out.jsonl"
+
+    def full(_text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+    with Journal(path, HEADER) as journal:
+        journal.add({"id": "a"})
+        monkeypatch.setattr(journal, "_file", SimpleNamespace(write=full, name=str(path), close=journal._file.close))
+        with pytest.raises(UserError, match=r"cannot write to .*: No space left on device; what is there is kept"):
+            journal.add({"id": "b"})
+    assert run(path) == ["a"]
