@@ -107,4 +107,5 @@ def _cost(rows: list[Row]) -> list[Number]:
 
 def _mean(name: str, values: list[float], seed: int) -> Number:
     low, high = metrics.interval(values, seed)
-    return Number(name, sum(values) / len(values), "", len(values), low, high)
+    unit = "%" if name.startswith(("exact", "answered")) else ""
+    return Number(name, sum(values) / len(values), unit, len(values), low, high)

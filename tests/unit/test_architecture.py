@@ -163,6 +163,7 @@ STARTS = [
         "print(list(doctor._installed()), list(doctor._described(store.find('codels-tiny'))))",
     ),
     ("a model that does not exist", "from codels.cli import main; main(['complete', 'x.py:1:1', '--model', 'none'])"),
+    ("a baseline measured", "from codels.cli import main; main(['evaluate', 'copy', 'line-end', '--data', 'none'])"),
     ("the keystroke's own modules", "import codels.completion, codels.runtime, codels.registry.store"),
 ]
 
