@@ -10,7 +10,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
-N_RESAMPLES = 2000
+N_RESAMPLES = 1000
 MAX_ORDER = 4
 
 
@@ -85,20 +85,23 @@ def _grams(words: list[str], order: int) -> Counter[tuple[str, ...]]:
 
 def interval(values: Sequence[float], seed: int) -> tuple[float, float]:
     """The 95 % bootstrap interval of the mean. Of differences of pairs, it is the paired one."""
-    return ratio_interval(values, [1.0] * len(values), seed)
+    rng, n = random.Random(seed), len(values)
+    return _middle([sum(rng.choices(values, k=n)) / n for _ in range(N_RESAMPLES)]) if n else (math.nan, math.nan)
 
 
 def ratio_interval(parts: Sequence[float], wholes: Sequence[float], seed: int) -> tuple[float, float]:
     """The 95 % bootstrap interval of sum(parts) / sum(wholes), where tasks are drawn with both their numbers."""
-    if not parts:
-        return math.nan, math.nan
-    rng, pairs = random.Random(seed), list(zip(parts, wholes, strict=True))
-    means = []
-    for _ in range(N_RESAMPLES):
+    rng, pairs, ratios = random.Random(seed), list(zip(parts, wholes, strict=True)), []
+    for _ in range(N_RESAMPLES if pairs else 0):
         drawn = rng.choices(pairs, k=len(pairs))
         whole = sum(pair[1] for pair in drawn)
-        means.append(sum(pair[0] for pair in drawn) / whole if whole else 0.0)
-    cuts = statistics.quantiles(means, n=40, method="inclusive")
+        ratios.append(sum(pair[0] for pair in drawn) / whole if whole else 0.0)
+    return _middle(ratios) if ratios else (math.nan, math.nan)
+
+
+def _middle(values: list[float]) -> tuple[float, float]:
+    """What holds 95 % of the values."""
+    cuts = statistics.quantiles(values, n=40, method="inclusive")
     return cuts[0], cuts[-1]
 
 
