@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 import checkpoint
 import recipe
 from gguf_file import write
+from notice import NOTICE, write_notice
 from quantise import KINDS, fits, quantise
 from recipe import Recipe
 from tokenizer import END, FIM_PAD, MARKS, Encoder
@@ -41,13 +42,13 @@ def main() -> None:
     settings = recipe.parse(state["recipe"]["name"], {k: v for k, v in state["recipe"].items() if k != "name"})
     encoder = Encoder(arguments.tokenizer)
     recipe.check(encoder.sha256 == state["tokenizer_sha256"], f"{arguments.tokenizer} is not the run's tokenizer")
-    manifest = arguments.data / "NOTICE.tsv"
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    notice = arguments.out / NOTICE
+    write_notice(arguments.data / NOTICE, notice)
     notes = {
-        "manifest_sha256": hashlib.sha256(manifest.read_bytes()).hexdigest(),
+        "manifest_sha256": hashlib.sha256(notice.read_bytes()).hexdigest(),
         "tokens_seen": str(state["progress"]["tokens"]),
     }
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(manifest, arguments.out / "NOTICE.tsv")
     save_transformers(arguments.out / "hf", state, settings, arguments.tokenizer, notes)
     weights: dict[str, NDArray[np.float32]] = {name: w.float().numpy() for name, w in state["model"].items()}
     tokenizer = json.loads(arguments.tokenizer.read_text("utf-8"))

@@ -23,10 +23,9 @@ from tqdm import tqdm
 import sources
 from collect import MANIFEST, collect
 from contamination import Fingerprints, evaluation_texts, fingerprints, sources_of_tests
+from notice import NOTICE, write_notice
 
 TESTS = Path(__file__).parents[2] / "tests"
-
-NOTICE = "NOTICE.tsv"
 
 N_DROPPED_NAMED = 2000
 """At most so many dropped files are named in the report; all are counted."""
@@ -106,20 +105,6 @@ def read(shard: Path) -> Iterator[File]:
                 yield File(row["p"], row["f"], row["t"])
             except (ValueError, KeyError) as error:
                 print(f"{shard.name}:{number}: broken row skipped ({error!r})", file=sys.stderr)
-
-
-def write_notice(manifest: Path, notice: Path) -> None:
-    """The packages that text was taken from, one a line; a row that holds line ends becomes one line again."""
-    if not manifest.is_file():
-        sys.exit(f"{manifest} does not exist: a corpus without the licences of its packages cannot be passed on")
-    rows: list[str] = []
-    for line in manifest.read_text("utf-8").splitlines():
-        is_whole = not rows or rows[-1].count("\t") >= rows[0].count("\t")
-        if is_whole:
-            rows.append(line)
-        else:
-            rows[-1] += line
-    notice.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
 def write_json(path: Path, value: object) -> None:

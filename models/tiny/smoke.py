@@ -64,7 +64,7 @@ def write_corpus(folder: Path) -> None:
     for split, lines in rows.items():
         with lzma.open(folder / f"{split}.jsonl.xz", "wt", encoding="utf-8", preset=0) as file:
             file.write("\n".join(lines) + "\n")
-    manifest = f"name\tversion\tlicence\ncpython\t{sources.stdlib_version()}\tPSF-2.0\n"
+    manifest = f"name\tversion\tlicence\tbytes\ncpython\t{sources.stdlib_version()}\tPSF-2.0\t{TRAIN_BYTES}\n"
     (folder / "MANIFEST.tsv").write_text(manifest, encoding="utf-8")
 
 

@@ -3,13 +3,14 @@
     python verify.py --export OUT --data DATA            # 10,000 snippets, 50 prompts: some minutes
 
 Ends with an error where ids differ, where F32 answers differ, or where Q8_0 differs elsewhere than at near-ties.
-Writes `verify.json` beside the files. Needs codels itself for llama.cpp.
+Writes `verify.json` beside the files.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,11 +35,13 @@ MAX_PROMPT = 0.85
 
 SUFFIX_CHARS, PREFIX_CHARS = 600, 1200
 
-NEAR_TIE = 0.1
-"""Logits: two tokens this close may change places when weights are rounded."""
+NEAR_TIE = {"f32": 1e-4, "q8_0": 0.1}
+"""Logits: two tokens this close may change places, in F32 by the order of sums, in Q8_0 by rounded weights."""
 
 MIN_EQUAL = {"f32": 1.0, "q8_0": 0.75}
-"""The share of prompts with equal answers; other formats are only reported."""
+"""The share of equal answers, where there are prompts enough to tell. Other formats are only reported."""
+
+FEW_PROMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ def compare_answers(path: Path, answers: list[Answer], threads: int) -> dict[str
         for answer in tqdm(answers, desc=path.stem, unit=" prompts", mininterval=2)
     ]
     greedy.close()
-    parted = sorted(round(gap, 4) for gap in gaps if gap is not None)
+    parted = sorted(round(gap, 5) for gap in gaps if gap is not None)
     return {"n_equal": len(gaps) - len(parted), "gaps": parted}
 
 
@@ -122,13 +125,11 @@ def failures(report: dict[str, Any]) -> Iterator[str]:
         if n:
             yield f"{library} gives other token ids on {n} of {report['n_snippets']} snippets"
     for name, found in report["answers"].items():
-        least = next((share for kind, share in MIN_EQUAL.items() if name.endswith(f"-{kind}")), None)
-        if least is None:
-            continue
-        if found["n_equal"] < least * report["n_prompts"]:
+        kind = name.rpartition("-")[2]
+        if report["n_prompts"] >= FEW_PROMPTS and found["n_equal"] < MIN_EQUAL.get(kind, 0.0) * report["n_prompts"]:
             yield f"{name}: only {found['n_equal']} of {report['n_prompts']} answers are equal"
-        if any(gap > NEAR_TIE for gap in found["gaps"]):
-            yield f"{name}: an answer parts where the logits differ by {found['gaps'][-1]}, more than {NEAR_TIE}"
+        if found["gaps"] and found["gaps"][-1] > NEAR_TIE.get(kind, math.inf):
+            yield f"{name}: an answer parts where the logits differ by {found['gaps'][-1]}, more than {NEAR_TIE[kind]}"
 
 
 def _prompt(rng: Random, corpus: Corpus, encoder: Encoder, limit: int) -> list[int]:

@@ -64,24 +64,6 @@ def test_a_missing_split_is_told(tmp_path: Path) -> None:
         Corpus(tmp_path, "valid")
 
 
-@pytest.mark.parametrize(
-    ("manifest", "notice"),
-    [
-        ("name\tversion\tlicence\na\t1\tMIT\n", "name\tversion\tlicence\na\t1\tMIT\n"),
-        ("name\tversion\tlicence\na\n\t1\n\tMIT\nb\t2\tBSD\n", "name\tversion\tlicence\na\t1\tMIT\nb\t2\tBSD\n"),
-    ],
-)
-def test_the_notice_has_a_line_for_each_package(tmp_path: Path, manifest: str, notice: str) -> None:
-    (tmp_path / "MANIFEST.tsv").write_text(manifest)
-    prepare.write_notice(tmp_path / "MANIFEST.tsv", tmp_path / "NOTICE.tsv")
-    assert (tmp_path / "NOTICE.tsv").read_text() == notice
-
-
-def test_a_corpus_without_a_manifest_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"MANIFEST\.tsv does not exist"):
-        prepare.write_notice(tmp_path / "MANIFEST.tsv", tmp_path / "NOTICE.tsv")
-
-
 def test_an_excerpt_is_whole_lines_around_a_byte(tmp_path: Path) -> None:
     prepare.prepare(write_shard(tmp_path, "test", [row("a.py", "one\ntwö\nthree\nfour\n")]), tmp_path, HELD_OUT)
     found = Corpus(tmp_path, "test").excerpt(0, 6, 6)

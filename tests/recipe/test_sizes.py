@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import RECIPE
+from places import RECIPE
 
 import recipe
 from progress import Phase, Progress

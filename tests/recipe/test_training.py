@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RECIPE
+from places import RECIPE
 from wheels import code
 
 import recipe
