@@ -179,7 +179,7 @@ def _prepared(
     compiled: nn.Module = torch.compile(model) if machine.has_compiler else model  # type: ignore[assignment]
     if n_processes == 1:
         return compiled, nullcontext
-    parallel = DistributedDataParallel(compiled, broadcast_buffers=False)
+    parallel = DistributedDataParallel(compiled, forward_sync_buffers=False)
     return parallel, parallel.no_sync
 
 
@@ -188,6 +188,6 @@ def _join(device: torch.device) -> tuple[int, int]:
     n_processes, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     if n_processes > 1:
         if device.type == "cuda":
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))  # before anything of this process is put there
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return n_processes, rank

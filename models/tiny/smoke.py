@@ -25,6 +25,8 @@ HELD_OUT = {"json": "valid", "email": "test"}
 TRAIN_BYTES, HELD_OUT_BYTES = 800_000, 100_000
 N_TOKENS = 200_000
 
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2)
+
 PROBE = "import json\n\n\ndef load(path):\n    with open(path) as file:\n        return json.\n"
 PROBE_AT = "6:21"
 
@@ -45,10 +47,12 @@ def journey(folder: Path) -> None:
     recipe("tokenizer.py", "--data", data, "--vocabulary", 1024, "--out", tokenizer)
     training = ("--config", HERE / "config/toy.toml", "--data", data, "--tokenizer", tokenizer, "--threads", 1)
     recipe("train.py", *training, "--out", run, "--tokens", N_TOKENS / 2)
-    recipe("train.py", *training, "--out", run, "--tokens", N_TOKENS)  # goes on where the first one ended
+    # Goes on where the first one ended, and in two processes.
+    step("torchrun train.py", *TORCHRUN, HERE / "train.py", *training, "--out", run, "--tokens", N_TOKENS)
     recipe("export.py", "--checkpoint", run, "--tokenizer", tokenizer, "--data", data, "--out", out, "--name", "toy")
     recipe("verify.py", "--export", out, "--data", data, "--snippets", 500, "--prompts", 5)
     complete(folder, out / "toy-f16.gguf")
+    # `codels evaluate` joins here: step("codels evaluate", "-m", "codels", "evaluate", out / "toy-f16.gguf", SET)
 
 
 def write_corpus(folder: Path) -> None:

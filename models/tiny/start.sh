@@ -12,9 +12,8 @@ if [ -f "$out/pid" ] && kill -0 "$(cat "$out/pid")" 2>/dev/null; then
 fi
 calm="nice -n 19"
 if ionice -c3 true 2>/dev/null; then calm="ionice -c3 $calm"; fi
-cd "$here"
 OMP_NUM_THREADS=1 TQDM_MININTERVAL=60 setsid nohup $calm \
-    "${PYTHON_BIN:+$PYTHON_BIN/}torchrun" --nproc-per-node "${PROCESSES:-2}" train.py --out "$out" "$@" \
+    "${PYTHON_BIN:+$PYTHON_BIN/}torchrun" --standalone --nproc-per-node "${PROCESSES:-2}" "$here/train.py" --out "$out" "$@" \
     </dev/null >>"$out/train.out" 2>&1 &
 echo $! >"$out/pid"
 echo "started as $!; log in $out/log.jsonl"

@@ -44,10 +44,10 @@ class Validation:
         self.holes = {kind: [_example(rows, kind, excerpts, n) for n in range(N_HOLES)] for kind in KINDS}
 
     def measure(self, model: Llama) -> dict[str, float]:
-        nats, n_bytes = _total([(_nats(model, ids, len(ids) - 1), n) for ids, n in _mine(self.plain)])
+        nats, n_bytes = _total(model, [(_nats(model, ids, len(ids) - 1), n) for ids, n in _mine(self.plain)])
         found = {"bits_per_byte": nats / math.log(2) / n_bytes}
         for kind, examples in self.holes.items():
-            nats, n_tokens = _total([(_nats(model, ids, n), n) for ids, n in _mine(examples)])
+            nats, n_tokens = _total(model, [(_nats(model, ids, n), n) for ids, n in _mine(examples)])
             found[f"nats_{kind}"] = nats / n_tokens
         return {key: round(value, 4) for key, value in found.items()}
 
@@ -95,9 +95,9 @@ def _nats(model: Llama, ids: list[int], n_last: int) -> float:
     return cross_entropy((hidden @ model.embed_tokens.weight.T).float(), row[0, -n_last:], reduction="sum").item()
 
 
-def _total(pairs: list[tuple[float, int]]) -> tuple[float, float]:
+def _total(model: Llama, pairs: list[tuple[float, int]]) -> tuple[float, float]:
     """Both sums, over all processes."""
-    sums = torch.tensor(pairs, dtype=torch.float64).sum(0)
+    sums = torch.tensor(pairs, dtype=torch.float64, device=model.embed_tokens.weight.device).sum(0)
     if dist.is_initialized():
         dist.all_reduce(sums)
     nats, n = sums.tolist()
