@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import signal
 import subprocess
@@ -13,7 +12,6 @@ from typing import Any
 
 import pytest
 from places import RECIPE
-from wheels import code
 
 import recipe
 
@@ -24,37 +22,6 @@ run = pytest.importorskip("run")
 tokenizer = pytest.importorskip("tokenizer")
 model = pytest.importorskip("model")
 progress = pytest.importorskip("progress")
-
-N_VOCABULARY = 300
-SETTINGS = """
-[shape]
-vocabulary = 300
-d = 32
-layers = 1
-heads = 2
-kv_heads = 1
-ff = 256
-context = 64
-
-[training]
-rows = 4
-micro_rows = 2
-warmup_steps = 2
-"""
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Text shards, a tokenizer and settings, as the programs write them."""
-    folder = tmp_path_factory.mktemp("data")
-    for split in ("train", "valid", "test"):
-        texts = [code(n).encode() for n in range(20)]
-        (folder / f"{split}.utf8").write_bytes(b"".join(texts))
-        entries = [("some", f"{n}.py", len(text)) for n, text in enumerate(texts)]
-        (folder / f"{split}.files.json").write_text(json.dumps(entries))
-    tokenizer.train(iter([code(n) for n in range(9)]), N_VOCABULARY).save(str(folder / "tokenizer.json"))
-    (folder / "toy.toml").write_text(SETTINGS)
-    return folder
 
 
 @pytest.fixture(autouse=True)
