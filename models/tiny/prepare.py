@@ -124,4 +124,9 @@ def summary(out: Path) -> dict[str, dict[str, int]]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("stopped; start it again to go on, what is done is kept")
+    except OSError as error:
+        sys.exit(f"{error}: mend that and start it again, what is done is kept")
