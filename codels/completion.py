@@ -179,6 +179,8 @@ def _params(task: _Task, seed: int) -> SamplingParams:
         temperature=settings.temperature if seed == 0 else max(settings.temperature, CANDIDATE_TEMPERATURE),
         seed=seed,
         max_ms=settings.max_ms,
+        # Whoever asks on an empty line wants one; behind code that is whole, nothing is an answer, too.
+        must_speak=task.request.is_explicit and task.shape is Shape.LINE and not task.request.site.text.strip(),
     )
 
 

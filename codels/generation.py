@@ -39,7 +39,8 @@ class Prompt:
 class SamplingParams:
     """How to decode. `temperature` 0 is greedy; `max_ms` bounds one answer, 0 leaves it unbounded.
 
-    `stop` are texts: the answer ends before the first of them.
+    `stop` are texts: the answer ends before the first of them. `must_speak`: it neither ends at once nor begins with a
+    line end, where the backend can hold the model to that.
     """
 
     max_tokens: int = 64
@@ -49,6 +50,7 @@ class SamplingParams:
     top_p: float = 0.95
     seed: int = 0
     max_ms: int = 0
+    must_speak: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,7 +127,9 @@ class LlamaCpp:
                 if cancel.is_cancelled or clock.is_late:
                     why = "cancelled" if cancel.is_cancelled else "time"
                     break
-                token, logprob = sampler.next(spelling.allowed(), copying.copied() if copying else None)
+                must_speak = params.must_speak and spelling.is_done and not n_new
+                copied = copying.copied() if copying else None
+                token, logprob = sampler.next(spelling.allowed(), copied, must_speak)
                 if token in ends:
                     yield Step.of("", token, logprob)
                     why = "end"

@@ -156,11 +156,13 @@ class Sampler:
         self._n_vocab = vocabulary.n
         self._line_ends = vocabulary.line_ends
 
-    def next(self, allowed: list[int], copied: Copied | None) -> tuple[int, float]:
-        """A token, held to `allowed` unless that is empty, and its log-probability among those."""
+    def next(self, allowed: list[int], copied: Copied | None, must_speak: bool) -> tuple[int, float]:
+        """A token, held to `allowed` unless that is empty, and its log-probability among those that may come."""
         logits = np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context, -1), (self._n_vocab,))
         if copied:
             mix(logits, copied)
+        if must_speak:
+            logits[self._line_ends] = -np.inf
         if allowed:
             kept = logits[allowed]
             logits[:] = -np.inf

@@ -1,4 +1,4 @@
-"""A toy goes the whole way in about a minute: prepare, tokenizer, train, go on, export, verify, complete.
+"""A toy goes the whole way in about a minute: prepare, tokenizer, train, go on, export, verify, complete, evaluate.
 
 `make recipe-smoke` runs it. The corpus is 1 MB of the running Python's standard library. Shows that the recipe works
 from end to end; says nothing about how good a model gets.
@@ -24,6 +24,7 @@ HELD_OUT = {"json": "valid", "email": "test"}
 
 TRAIN_BYTES, HELD_OUT_BYTES = 800_000, 100_000
 N_TOKENS = 200_000
+N_HOLES = 10
 
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 2)
 
@@ -52,7 +53,9 @@ def journey(folder: Path) -> None:
     recipe("export.py", "--checkpoint", run, "--tokenizer", tokenizer, "--data", data, "--out", out, "--name", "toy")
     recipe("verify.py", "--export", out, "--data", data, "--snippets", 500, "--prompts", 5)
     complete(folder, out / "toy-f16.gguf")
-    # `codels evaluate` joins here: step("codels evaluate", "-m", "codels", "evaluate", out / "toy-f16.gguf", SET)
+    held_out = ("--data", folder / "corpus/test.jsonl.xz", "--n", N_HOLES)
+    recipe("fit_copying.py", out / "toy-f16.gguf", *held_out)
+    step("codels evaluate", "-m", "codels", "evaluate", out / "toy-f16.gguf", "line-end", *held_out)
 
 
 def write_corpus(folder: Path) -> None:

@@ -7,9 +7,10 @@ import random
 from typing import Any
 
 import pytest
-from answers import CODE, LONG_CODE, Open, ask
+from answers import BUILT_IN, CODE, LONG_CODE, Open, ask
 
-from codels.backends import llamacpp
+from codels.backends import LoadSpec, llamacpp
+from codels.backends.copying import BUCKETS, N_COLUMNS
 from codels.backends.llamacpp import LlamaCpp
 from codels.cancel import CancelToken
 from codels.errors import ModelError, PromptTooLong
@@ -184,3 +185,22 @@ def _disturb(model: LlamaCpp, prompt: str, monkeypatch: pytest.MonkeyPatch, rng:
         if rng.random() < 0.5:
             _cancelled_in_slice(patch, cancel, rng.randint(1, 6))
         ask(model, prompt, SamplingParams(rng.randint(1, 24)), cancel, cancel_after=rng.randint(0, 8))
+
+
+@pytest.mark.parametrize("text", ["x = 1", "def f():", "import os\n", "print(x)"])
+def test_a_model_that_must_speak_begins_with_text(model: LlamaCpp, text: str) -> None:
+    said = ask(model, text, SamplingParams(8, must_speak=True)).text
+    assert said
+    assert said[0] not in "\r\n"
+
+
+def test_what_the_sources_say_is_copied() -> None:
+    everything = tuple((1.0,) * N_COLUMNS for _ in BUCKETS)
+    copying = llamacpp.load(LoadSpec("llama.cpp", BUILT_IN, threads=1, copy_weights=everything), lambda _fraction: True)
+    text = "total = frobnicate(seven)\nprint(total)\n\ntotal ="
+    prompt = Prompt((Part(text),), sources=("other = 1\n", text))
+    heard = ask(copying, prompt, SamplingParams(16))
+    assert heard.text.startswith(" frobnicate(seven)\nprint(total)")
+    assert all(logprob == pytest.approx(0.0, abs=1e-4) for step in heard.steps[:6] for logprob in step.logprobs)
+    assert ask(copying, Prompt((Part(text),)), SamplingParams(12)).text == ask(copying, text, SamplingParams(12)).text
+    copying.close()

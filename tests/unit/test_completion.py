@@ -208,3 +208,18 @@ def test_a_model_that_copies_is_given_the_open_file_and_the_last_ones() -> None:
     completer.forget("file:///a.py")
     asyncio.run(completer.complete(Request(at, MODEL, Settings(), True, CancelToken())))
     assert engine.prompts[-1].sources == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_explicit", "must_speak"),
+    [
+        ("x = 1\n‸\n", True, True),
+        ("x = 1\n‸\n", False, False),
+        ("x = 1‸\n", True, False),
+        ("def f():\n    ‸\n", True, False),
+    ],
+)
+def test_an_empty_line_is_filled_where_that_is_asked_for(text: str, is_explicit: bool, must_speak: bool) -> None:
+    engine = ScriptedEngine(["foo"])
+    ask(engine, text, is_explicit=is_explicit)
+    assert engine.params[0].must_speak == must_speak
