@@ -123,13 +123,31 @@ function M:type_for_ghost(keys)
   return ghost
 end
 
--- What a model of Python can go on with. One of them is enough: which one, is the model's own business.
-local OPENINGS = { 'if __name__ ==', 'for index in range(', 'with open(path', 'if width', 'print(' }
+-- A file that says the same things twice, but for the end of the second time: any model is sure there.
+M.SHAPES = {
+  '"""Shapes."""',
+  '',
+  '',
+  'class Square:',
+  '    def __init__(self, width, height):',
+  '        self.width = width',
+  '        self.height = height',
+  '',
+  '    def area(self):',
+  '        return self.width * self.height',
+  '',
+  '',
+  'class Box:',
+  '    def __init__(self, width, height):',
+}
+
+-- One of them is enough: which one, is the model's own business. The file's indentation is kept by Neovim.
+local OPENINGS = { 'self.width = ', 'self.hei', 'self.', 'super().' }
 
 -- Opens a line with something that the built-in model goes on with, and returns its ghost text.
 function M:type_for_any_ghost()
   for _, opening in ipairs(OPENINGS) do
-    self:type_and_settle('<Esc>o' .. opening)
+    self:type_and_settle('<Esc>Go' .. opening)
     local ghost = self:ghost()
     if ghost and #ghost > 3 then
       io.write(('ok ghost text %q after %q\n'):format(ghost, opening))

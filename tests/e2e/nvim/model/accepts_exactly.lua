@@ -1,5 +1,6 @@
 -- Tab puts exactly the ghost into the buffer; undo takes it back, and then what was typed.
-local editor = require('editor').open('shapes.py', { '"""Shapes."""' })
+local editor = require('editor')
+editor = editor.open('shapes.py', editor.SHAPES)
 local ghost = editor:type_for_any_ghost()
 local typed = editor:text()
 editor:type('<Tab>')

@@ -1,5 +1,6 @@
 -- Typing the ghost's own characters keeps the buffer right, and Tab before the next answer doubles nothing.
-local editor = require('editor').open('shapes.py', { '"""Shapes."""' })
+local editor = require('editor')
+editor = editor.open('shapes.py', editor.SHAPES)
 local ghost = editor:type_for_any_ghost()
 local before = editor:text()
 
