@@ -23,7 +23,7 @@ from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import holes
-from codels.core import Part
+from codels.generation import Part
 from corpus import Corpus
 from greedy import Greedy
 from snippets import snippets
