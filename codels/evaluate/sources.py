@@ -24,13 +24,24 @@ RESTART_S = 60.0
 
 
 def by_model(runtime: Runtime) -> Source:
-    """The runtime's model. An engine that dies costs the task that it died on; it is waited for before the next."""
+    """The runtime's model. An engine that dies costs the task that it died on; it is waited for before the next.
+
+    A task's document is forgotten before the next task, or its text would help: HumanEval-Infilling takes one line
+    after the other out of the same program.
+    """
+    uri = ""
 
     async def ask(site: Site, is_explicit: bool) -> Answer:
         await _ready(runtime)
         return await runtime.complete(site, is_explicit, CancelToken())
 
-    return lambda _task: ask
+    def source(task: Task) -> Ask:
+        nonlocal uri
+        runtime.forget(uri)
+        uri = task.site.snapshot.uri
+        return ask
+
+    return source
 
 
 async def _ready(runtime: Runtime) -> None:
