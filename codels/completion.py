@@ -27,8 +27,8 @@ CHARS_PER_TOKEN = 3.0
 LINE_TOKENS = 48
 """Enough for one statement."""
 
-CANDIDATE_TEMPERATURE = 0.6
-"""For further candidates: they should differ from the first and still be code."""
+MAX_RETRIES = 2
+"""For what was asked for by hand, beyond the wanted candidates: some say the same, or nothing that can be offered."""
 
 MAX_FITS = 8
 """Around a caret in dense text (other scripts, escaped data) the window may have to shrink again and again."""
@@ -99,13 +99,14 @@ class Completer:
         return Workspace(tuple(self._recent.values()))
 
     async def _ask(self, task: _Task) -> Answer:
-        """One answer, or several different ones where they were asked for by hand."""
+        """One answer, or several where they were asked for by hand: each with another first token."""
         request, clock = task.request, task.clock
         completions: dict[str, Completion] = {}
-        reason, stats = "", None
-        for seed in range(request.settings.candidates if request.is_explicit else 1):
+        reason, stats, avoid = "", None, tuple[int, ...]()
+        n_wanted = request.settings.candidates if request.is_explicit else 1
+        for seed in range(n_wanted + MAX_RETRIES if request.is_explicit else 1):
             try:
-                generated = await self._generate(task, _params(task, seed))
+                generated = await self._generate(task, replace(_params(task), seed=seed, avoid=avoid))
             except CodelsError:
                 if completions:
                     break  # one that failed costs none that is there
@@ -117,6 +118,9 @@ class Completer:
             clock.lap("postprocess")
             if completion:
                 completions.setdefault(completion.text, completion)
+            avoid += generated.said.first
+            if len(completions) == n_wanted or generated.stats.why_stopped == "time":
+                break
         return clock.answer(tuple(completions.values()), "" if completions else reason, "model", stats)
 
     async def _generate(self, task: _Task, params: SamplingParams) -> _Generated:
@@ -171,16 +175,13 @@ def _finished(task: _Task, generated: _Generated) -> tuple[Completion | None, st
     return (Completion(text, logprob, confidence) if text else None), reason
 
 
-def _params(task: _Task, seed: int) -> SamplingParams:
+def _params(task: _Task) -> SamplingParams:
     settings = task.request.settings
     wanted = settings.max_tokens if task.shape is Shape.BLOCK else min(settings.max_tokens, LINE_TOKENS)
     return SamplingParams(
         max_tokens=min(wanted, task.request.model.context_window // 4),
-        temperature=settings.temperature if seed == 0 else max(settings.temperature, CANDIDATE_TEMPERATURE),
-        seed=seed,
+        temperature=settings.temperature,
         max_ms=settings.max_ms,
-        # Whoever asks on an empty line wants one; behind code that is whole, nothing is an answer, too.
-        must_speak=task.request.is_explicit and task.shape is Shape.LINE and not task.request.site.text.strip(),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class Prompt:
 class SamplingParams:
     """How to decode. `temperature` 0 is greedy; `max_ms` bounds one answer, 0 leaves it unbounded.
 
-    `stop` are texts: the answer ends before the first of them. `must_speak`: it neither ends at once nor begins with a
-    line end, where the backend can hold the model to that.
+    `stop` are texts: the answer ends before the first of them. `avoid` are tokens that do not begin it, for answers
+    other than those that there are; a backend may choose between ignoring them and `seed`.
     """
 
     max_tokens: int = 64
@@ -50,7 +51,7 @@ class SamplingParams:
     top_p: float = 0.95
     seed: int = 0
     max_ms: int = 0
-    must_speak: bool = False
+    avoid: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,12 @@ class Step:
     def of(text: str, token_id: int, logprob: float, stats: Stats = Stats()) -> Step:
         """What one token says."""
         return Step(text, (token_id,), (logprob,), (len(text),), stats)
+
+    @property
+    def first(self) -> tuple[int, ...]:
+        """The token that the text begins with, or the one that ended the answer before there was any."""
+        starts = (token for token, end in zip(self.token_ids, self.ends, strict=False) if end)
+        return tuple(islice(starts, 1)) or self.token_ids[-1:]
 
     def __add__(self, later: Step) -> Step:
         """Both as one."""

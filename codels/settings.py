@@ -27,7 +27,7 @@ class Settings:
     candidates: int = 3
     """How many suggestions an explicit request asks for."""
     temperature: float = 0.0
-    """Of the first suggestion; further candidates are always sampled."""
+    """0 takes the likeliest token each time."""
     eagerness: Eagerness = Eagerness.MEDIUM
     """How sure the model must be before it speaks unasked: "low" shows the least, "high" the most."""
     threads: int = 0

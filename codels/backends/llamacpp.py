@@ -127,9 +127,8 @@ class LlamaCpp:
                 if cancel.is_cancelled or clock.is_late:
                     why = "cancelled" if cancel.is_cancelled else "time"
                     break
-                must_speak = params.must_speak and spelling.is_done and not n_new
-                copied = copying.copied() if copying else None
-                token, logprob = sampler.next(spelling.allowed(), copied, must_speak)
+                banned = () if n_new else params.avoid
+                token, logprob = sampler.next(spelling.allowed(), banned, copying.copied() if copying else None)
                 if token in ends:
                     yield Step.of("", token, logprob)
                     why = "end"

@@ -156,17 +156,20 @@ class Sampler:
         self._n_vocab = vocabulary.n
         self._line_ends = vocabulary.line_ends
 
-    def next(self, allowed: list[int], copied: Copied | None, must_speak: bool) -> tuple[int, float]:
-        """A token, held to `allowed` unless that is empty, and its log-probability among those that may come."""
+    def next(self, allowed: list[int], banned: tuple[int, ...], copied: Copied | None) -> tuple[int, float]:
+        """A token and its log-probability among those that may come: `allowed`, or all where that is empty, less
+        `banned`, unless nothing would be left.
+        """
         logits = np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context, -1), (self._n_vocab,))
         if copied:
             mix(logits, copied)
-        if must_speak:
-            logits[self._line_ends] = -np.inf
+        allowed = allowed and ([token for token in allowed if token not in banned] or allowed)
         if allowed:
             kept = logits[allowed]
             logits[:] = -np.inf
             logits[allowed] = kept
+        elif banned:
+            logits[list(banned)] = -np.inf
         top = float(logits.max())
         log_sum = top + float(np.log(np.exp(logits - top).sum()))
         token = llama.llama_sampler_sample(self._chain, self._context, -1)

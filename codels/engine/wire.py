@@ -68,7 +68,7 @@ def prompt(message: Message) -> Prompt:
 
 def params(message: Message) -> SamplingParams:
     fields = message["params"]
-    return SamplingParams(**{**fields, "stop": tuple(fields["stop"])})
+    return SamplingParams(**{**fields, "stop": tuple(fields["stop"]), "avoid": tuple(fields["avoid"])})
 
 
 def step(id_: int, step: Step) -> Message:

@@ -14,7 +14,7 @@ from codels.backends.copying import BUCKETS, N_COLUMNS
 from codels.backends.llamacpp import LlamaCpp
 from codels.cancel import CancelToken
 from codels.errors import ModelError, PromptTooLong
-from codels.generation import Part, Prompt, SamplingParams
+from codels.generation import Part, Prompt, SamplingParams, Step
 
 pytestmark = pytest.mark.model
 
@@ -187,11 +187,22 @@ def _disturb(model: LlamaCpp, prompt: str, monkeypatch: pytest.MonkeyPatch, rng:
         ask(model, prompt, SamplingParams(rng.randint(1, 24)), cancel, cancel_after=rng.randint(0, 8))
 
 
-@pytest.mark.parametrize("text", ["x = 1", "def f():", "import os\n", "print(x)"])
-def test_a_model_that_must_speak_begins_with_text(model: LlamaCpp, text: str) -> None:
-    said = ask(model, text, SamplingParams(8, must_speak=True)).text
-    assert said
-    assert said[0] not in "\r\n"
+@pytest.mark.parametrize("heal", ["", " ran", "\n"])
+def test_other_answers_begin_with_other_tokens(model: LlamaCpp, heal: str) -> None:
+    avoid: tuple[int, ...] = ()
+    for n in range(4):
+        said = sum(
+            ask(model, Prompt((Part(CODE.removesuffix(heal)),), heal), SamplingParams(4, avoid=avoid)).steps, Step()
+        )
+        assert not set(said.first) & set(avoid)
+        avoid += said.first
+        assert len(avoid) == n + 1
+
+
+def test_where_only_what_is_avoided_can_spell_it_is_said(model: LlamaCpp) -> None:
+    token = model.tokenize(Part("\n"))
+    said = ask(model, Prompt((Part("x"),), "\n\n\n\n\n\n\n"), SamplingParams(2, avoid=tuple(token)))
+    assert said.stats.n_decoded
 
 
 def test_what_the_sources_say_is_copied() -> None:

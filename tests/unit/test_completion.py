@@ -152,10 +152,22 @@ def test_what_was_answered_is_not_asked_again() -> None:
 def test_asking_by_hand_gives_several_different_candidates() -> None:
     engine = ScriptedEngine(["foo"])
     answer = complete(Completer(engine), site("x = ‸1 + 2 + y\n"), is_explicit=True, candidates=4)
-    assert texts(answer) == ["foo"]  # four times the same is one
-    assert engine.were_explicit == [True] * 4
-    assert [params.seed for params in engine.params] == [0, 1, 2, 3]
-    assert [params.temperature > 0 for params in engine.params] == [False, True, True, True]
+    assert texts(answer) == ["foo"]  # six times the same is one
+    assert engine.were_explicit == [True] * 6
+    assert [params.seed for params in engine.params] == [0, 1, 2, 3, 4, 5]
+    assert [len(params.avoid) for params in engine.params] == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("words", "why", "is_explicit", "n"),
+    [(["foo"], "end", True, 1), ([], "end", True, 3), ([], "end", False, 1), ([], "time", True, 1)],
+)
+def test_asking_by_hand_is_not_content_with_nothing(
+    words: list[str | Exception], why: str, is_explicit: bool, n: int
+) -> None:
+    engine = ScriptedEngine(words, why)
+    ask(engine, "x = ‸\n", is_explicit=is_explicit, candidates=1)
+    assert len(engine.params) == n
 
 
 def test_a_prompt_that_is_too_long_is_fitted_again() -> None:
@@ -208,18 +220,3 @@ def test_a_model_that_copies_is_given_the_open_file_and_the_last_ones() -> None:
     completer.forget("file:///a.py")
     asyncio.run(completer.complete(Request(at, MODEL, Settings(), True, CancelToken())))
     assert engine.prompts[-1].sources == ()
-
-
-@pytest.mark.parametrize(
-    ("text", "is_explicit", "must_speak"),
-    [
-        ("x = 1\n‸\n", True, True),
-        ("x = 1\n‸\n", False, False),
-        ("x = 1‸\n", True, False),
-        ("def f():\n    ‸\n", True, False),
-    ],
-)
-def test_an_empty_line_is_filled_where_that_is_asked_for(text: str, is_explicit: bool, must_speak: bool) -> None:
-    engine = ScriptedEngine(["foo"])
-    ask(engine, text, is_explicit=is_explicit)
-    assert engine.params[0].must_speak == must_speak
