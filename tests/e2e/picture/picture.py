@@ -21,9 +21,9 @@ sys.path.insert(0, str(HERE.parent))
 from find_nvim import NoNvimError, find_nvim  # noqa: E402
 from user import environment  # noqa: E402
 
-COLUMNS, ROWS = 80, 14
+COLUMNS, ROWS = 80, 18
 FILE_ROWS = ROWS - 2  # below them are the status line and the mode
-TYPED = "for line in path.read_text().splitlines():"
+TYPED = "if __name__ =="
 WAIT_S = 60.0
 NUDGE_S = 2.0
 
@@ -102,7 +102,7 @@ def take(out: Path) -> None:
     from draw import draw  # needs pyte and Pillow, which nothing else does
 
     with tempfile.TemporaryDirectory() as name, editor(Path(name)) as terminal:
-        wait_for_text(terminal, "count_words")
+        wait_for_text(terminal, "most_common")
         terminal.press("G")
         terminal.press("o")
         wait_for_text(terminal, "-- INSERT --")
