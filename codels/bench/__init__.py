@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
 import statistics
 import sys
@@ -11,11 +12,12 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, dataclass
 
-from codels.bench import process
+from codels import processes
 from codels.bench.typist import Key, files, long_file, type_again
 from codels.cancel import CancelToken
 from codels.engine.client import EngineClient
 from codels.errors import PromptTooLong
+from codels.evaluate.metrics import percentile
 from codels.generation import Part, Prompt, SamplingParams
 from codels.lspclient import LspClient
 from codels.registry import store
@@ -73,13 +75,13 @@ async def _startup(model: str, _n_keys: int, _seed: int) -> list[Number]:
         client, started = LspClient(), time.perf_counter()
         await client.start()
         await client.initialize({"model": model} if model else None)
-        initialize.append(process.cpu_s(client.process.pid))
+        initialize.append(processes.cpu_s(client.process.pid))
         client.open("file:///bench/start.py", "def add(a, b):\n    return a \n")
         while not await client.complete("file:///bench/start.py", 1, 13, is_explicit=True):
             await asyncio.sleep(0.01)
         ghost_wall.append(time.perf_counter() - started)
         server = client.process.pid
-        ghost_cpu.append(sum(process.cpu_s(pid) for pid in (server, *process.children(server))))
+        ghost_cpu.append(sum(processes.cpu_s(pid) for pid in (server, *processes.children(server))))
         await client.stop()
     return [
         Number("initialize answered, CPU", statistics.median(initialize), "s", 5, "≤ 0.8"),
@@ -94,15 +96,15 @@ async def _typing(model: str, n_keys: int, seed: int) -> list[Number]:
     keys: list[Key] = []
     for name, text in files(seed):
         keys += await type_again(client, name, text, n_keys, rng)
-    resident = process.resident_mb(client.process.pid)
+    resident = _resident_mb(client.process.pid)
     await client.stop()
     ran = [key for key in keys if key.n_prompt]
     return [
         Number("keys", len(keys), "", len(keys)),
         Number("keys answered without the model", 100 * (1 - len(ran) / len(keys)), "%", len(keys)),
-        Number("a key, p50", _percentile([key.total_ms for key in keys], 50), "ms", len(keys)),
-        Number("a key, p95", _percentile([key.total_ms for key in keys], 95), "ms", len(keys)),
-        Number("all but the model, p95", _percentile([key.overhead_ms for key in keys], 95), "ms", len(keys)),
+        Number("a key, p50", percentile([key.total_ms for key in keys], 50), "ms", len(keys)),
+        Number("a key, p95", percentile([key.total_ms for key in keys], 95), "ms", len(keys)),
+        Number("all but the model, p95", percentile([key.overhead_ms for key in keys], 95), "ms", len(keys)),
         Number("tokens reused", _reused(ran), "", len(ran), "≥ 0.9"),
         Number("editor's process, resident", resident, "MB", 1, "≤ 60"),
     ]
@@ -121,8 +123,8 @@ async def _sizes(model: str, n_keys: int, seed: int) -> list[Number]:
         rng, keys = random.Random(seed), []
         for part in range(5):
             keys += await type_again(client, f"{part}-{len(text)}.py", text, n_keys, rng)
-        p95[name] = _percentile([key.overhead_ms for key in keys], 95)
-    resident = process.resident_mb(client.process.pid)
+        p95[name] = percentile([key.overhead_ms for key in keys], 95)
+    resident = _resident_mb(client.process.pid)
     await client.stop()
     n = 5 * n_keys
     return [
@@ -184,8 +186,9 @@ def _reused(ran: list[Key]) -> float:
     return sum(key.n_reused for key in ran) / max(1, sum(key.n_prompt for key in ran))
 
 
-def _percentile(values: list[float], percent: int) -> float:
-    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+def _resident_mb(pid: int) -> float:
+    """nan where the system does not say."""
+    return processes.resident_bytes(pid) / 1e6 or math.nan
 
 
 MEASURES: dict[str, Measure] = {"startup": _startup, "typing": _typing, "sizes": _sizes, "cancel": _cancel}

@@ -18,7 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from codels.checks import jails, processes
+from codels import processes
+from codels.checks import jails
 from codels.checks.jails import Jail, Limits
 
 POLL_S = 0.02

@@ -9,7 +9,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from codels.checks import processes, sandbox
+from codels import processes
+from codels.checks import sandbox
 from codels.commands.run import with_runtime
 from codels.errors import UserError
 from codels.evaluate import sets, sources

@@ -131,8 +131,9 @@ def test_a_library_that_cannot_be_imported_is_named_with_the_remedy(
         _load(BUILT_IN)
 
 
-def test_warming_an_unknown_backend_says_nothing() -> None:
+def test_warming_an_unknown_backend_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     backends.warm("onnx")
+    assert capfd.readouterr() == ("", "")
 
 
 def _break_import(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:

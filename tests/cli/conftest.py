@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,3 +32,11 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_script(tmp_path, "boom", dies_on="ran")
     write_script(tmp_path, "silent", answers={})
     return tmp_path / "app.py"
+
+
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Whoever runs the tests in the background makes them, and what they start, deaf to interrupts."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)

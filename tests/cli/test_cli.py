@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -137,14 +136,6 @@ def test_signs_that_the_terminal_lacks_do_not_cost_the_answer() -> None:
     assert (process.returncode, err) == (0, b"")
     assert b"?" in out
     assert out.isascii()
-
-
-@pytest.fixture
-def _interruptible() -> Iterator[None]:
-    """Whoever runs the tests in the background makes them, and what they start, deaf to interrupts."""
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, former)
 
 
 @pytest.mark.usefixtures("_interruptible")

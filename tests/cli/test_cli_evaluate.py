@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -147,14 +146,6 @@ def test_what_cannot_be_done_is_said_and_exit_code_2(
     last = said.err.splitlines()[-1]
     assert last.startswith("codels: ")
     assert words in last
-
-
-@pytest.fixture
-def _interruptible() -> Iterator[None]:
-    """Whoever runs the tests in the background makes them, and what they start, deaf to interrupts."""
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, former)
 
 
 @pytest.mark.usefixtures("_interruptible")

@@ -24,7 +24,7 @@ LAYERS = """
     core
     gate
     generation
-    errors  lines  cancel
+    errors  lines  cancel  processes
 """
 """Downwards only; within a layer only where SIBLINGS draws it."""
 

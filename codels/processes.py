@@ -1,7 +1,8 @@
-"""A started process and its descendants: counted, weighed and ended, as far as the system can."""
+"""Processes and their descendants: counted, weighed, timed and ended, as far as the system can."""
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -22,11 +23,11 @@ def descendants(pid: int) -> list[int]:
     """The process, its children and theirs; on other systems than Linux the process alone."""
     found = [pid]
     for parent in found:
-        found += _children(parent)
+        found += children(parent)
     return found
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
     try:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()]
     except OSError:
@@ -41,6 +42,15 @@ def resident_bytes(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError):
         return 0
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time of all its threads, in seconds; nan where the system does not say."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
+    except OSError:
+        return math.nan
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def ask_to_end(process: subprocess.Popen[bytes]) -> None:
