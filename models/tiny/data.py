@@ -12,6 +12,7 @@ import math
 import time
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -45,25 +46,35 @@ SNIPPET_REACH = 12
 """Snippets come from files at most this many places away in the corpus: mostly the same folder."""
 
 
-class Rows(Dataset[Tensor]):
-    """Row `i` of an endless sequence, `context + 1` ids long."""
+class Row(NamedTuple):
+    """Ids, and which of them answer a hole: both of shape (context + 1,), or (rows, context + 1) for a batch."""
+
+    ids: Tensor
+    is_answer: Tensor
+
+
+class Rows(Dataset[Row]):
+    """Row `i` of an endless sequence."""
 
     def __init__(self, corpus: Corpus, encoder: Encoder, settings: Recipe, seed: int) -> None:
         self.corpus, self.encoder, self.mixture = corpus, encoder, settings.mixture
         self.n_ids = settings.shape.context + 1
         self.seed = seed
 
-    def __getitem__(self, number: int) -> Tensor:
+    def __getitem__(self, number: int) -> Row:
         rng = Random(f"{self.seed}/{number}")
         ids: list[int] = []
+        is_answer = torch.zeros(self.n_ids, dtype=torch.bool)
         has_holes = rng.random() < self.mixture.fim
         while len(ids) < self.n_ids:
             room = self.n_ids - len(ids)
             if has_holes and room >= MIN_TOKENS:
-                ids += self.example(rng, self._size(rng, room))
+                example, n_answer = self.example(rng, self._size(rng, room))
+                ids += example
+                is_answer[len(ids) - n_answer : len(ids)] = True
             else:
                 ids += self.plain(rng, room)
-        return torch.tensor(ids)
+        return Row(torch.tensor(ids), is_answer)
 
     def _size(self, rng: Random, room: int) -> int:
         """Log-uniform, so that a row has several holes, or the whole room."""
@@ -82,12 +93,15 @@ class Rows(Dataset[Tensor]):
         start = found.text.rfind("\n", 0, found.focus) + 1
         return [*self.encoder.encode(found.text[start:]), END][:room]
 
-    def example(self, rng: Random, room: int) -> list[int]:
-        """One hole with what is around it, at times behind pieces of files near by; never more than `room` ids."""
+    def example(self, rng: Random, room: int) -> tuple[list[int], int]:
+        """One hole with what is around it, at times behind pieces of files near by; never more than `room` ids.
+
+        Also how many of them, at the end, are the answer.
+        """
         found = self.excerpt(rng, room)
         head = self._snippets(rng, found.file, room // 2) if rng.random() < self.mixture.repository else []
-        ids, _ = self.cut(rng, found.text, holes.draw(rng, found.text, found.focus), room - len(head))
-        return head + ids
+        ids, n_answer = self.cut(rng, found.text, holes.draw(rng, found.text, found.focus), room - len(head))
+        return head + ids, n_answer
 
     def cut(self, rng: Random, text: str, hole: holes.Hole, room: int) -> tuple[list[int], int]:
         """The ids of an example, and how many of them, at its end, are the answer (the mark of the end included)."""
@@ -159,7 +173,7 @@ def main() -> None:
     encoder = Encoder(arguments.tokenizer)
     rows = Rows(Corpus(arguments.data, "train"), encoder, recipe.load(arguments.config), 0)
     for number in range(arguments.first, arguments.first + arguments.rows):
-        print(f"{'=' * 30} row {number}\n{encoder.decode(rows[number].tolist())}")
+        print(f"{'=' * 30} row {number}\n{encoder.decode(rows[number].ids.tolist())}")
     started = time.process_time()
     n_timed = 200
     for number in range(n_timed):

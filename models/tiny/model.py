@@ -126,11 +126,12 @@ class Llama(nn.Module):
     def logits(self, ids: Tensor) -> Tensor:
         return self.hidden(ids) @ self.embed_tokens.weight.T
 
-    def forward(self, ids: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss in nats."""
+    def forward(self, ids: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        """The mean loss in nats; a target counts by its weight. All of shape (rows, tokens)."""
         rows = self.hidden(ids).reshape(-1, self.shape.d)
+        shares = (weights / weights.sum()).reshape(-1, 1)
         loss: Tensor = _TiedCrossEntropy.apply(  # type: ignore[no-untyped-call]
-            rows, self.embed_tokens.weight, targets.reshape(-1)
+            rows, self.embed_tokens.weight, targets.reshape(-1), shares
         )
         return loss
 
@@ -151,27 +152,26 @@ class _TiedCrossEntropy(torch.autograd.Function):
     """Head and cross-entropy in chunks, with the gradients made on the way: the whole logits never exist."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, targets: Tensor, shares: Tensor) -> Tensor:
         if torch.is_autocast_enabled(rows.device.type):
             rows, weight = rows.bfloat16(), weight.bfloat16()
         row_gradient = torch.empty_like(rows)
         weight_gradient = torch.zeros(weight.shape, dtype=torch.float32, device=weight.device)
         loss = torch.zeros((), dtype=torch.float32, device=rows.device)
-        n = len(targets)
-        for start in range(0, n, CHUNK):
-            x, y = rows[start : start + CHUNK], targets[start : start + CHUNK, None]
+        for start in range(0, len(targets), CHUNK):
+            x, y, share = (each[start : start + CHUNK] for each in (rows, targets[:, None], shares))
             logits = (x @ weight.T).float()
             total = logits.logsumexp(-1, keepdim=True)
-            loss += (total - logits.gather(1, y)).sum()
+            loss += (share * (total - logits.gather(1, y))).sum()
             gradient = logits.sub_(total).exp_()
-            gradient.scatter_add_(1, y, torch.full_like(total, -1.0)).div_(n)
+            gradient.scatter_add_(1, y, torch.full_like(total, -1.0)).mul_(share)
             gradient = gradient.to(x.dtype)
             row_gradient[start : start + CHUNK] = gradient @ weight
             weight_gradient.addmm_(gradient.T.float(), x.float())
         ctx.save_for_backward(row_gradient, weight_gradient)
-        return loss / n
+        return loss
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, None, None]:
         row_gradient, weight_gradient = ctx.saved_tensors
-        return row_gradient * upstream[0], weight_gradient * upstream[0], None
+        return row_gradient * upstream[0], weight_gradient * upstream[0], None, None

@@ -53,7 +53,10 @@ class Mixture:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How the weights are changed. A step reads `rows` rows, `micro_rows` of them at once in a process."""
+    """How the weights are changed. A step reads `rows` rows, `micro_rows` of them at once in a process.
+
+    A token that answers a hole counts as `answer_weight` others: few tokens do, and they are what the model is for.
+    """
 
     rows: int
     micro_rows: int
@@ -61,6 +64,7 @@ class Training:
     vector_rate: float = 4e-3
     weight_decay: float = 0.01
     warmup_steps: int = 100
+    answer_weight: float = 1.0
     seed: int = 0
     workers: int = 0
 

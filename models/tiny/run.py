@@ -24,8 +24,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Subset
 
 import checkpoint
+import gguf_file
 from corpus import Corpus
-from data import Rows
+from data import Row, Rows
 from model import Llama
 from optim import Muon
 from progress import Phase, Progress
@@ -85,14 +86,14 @@ class Run:
         whole = min(1.0, (self.progress.step + 1) / max(1, self.recipe.training.warmup_steps))
         return whole * self.phase.rate(self.progress)
 
-    def batches(self) -> Iterator[Tensor]:
+    def batches(self) -> Iterator[Row]:
         """This process's rows of every step from here on: a token of progress is a place in a row that was read."""
         training = self.recipe.training
         first = self.progress.tokens // self.recipe.shape.context + self._rank
         mine = Subset(self._rows, range(first, N_ROWS, self._n_processes))
         return iter(DataLoader(mine, batch_size=training.rows // self._n_processes, num_workers=training.workers))
 
-    def step(self, rows: Tensor) -> float:
+    def step(self, rows: Row) -> float:
         """One update of the weights; gives the mean loss. One that is not finite changes nothing."""
         started = time.monotonic() - self._tail_seconds
         loss, seconds = self._agree(self._gradients(rows), started)
@@ -104,15 +105,17 @@ class Run:
         self._tail_seconds = time.monotonic() - agreed
         return loss
 
-    def _gradients(self, rows: Tensor) -> float:
+    def _gradients(self, rows: Row) -> float:
         """Leaves the mean gradients of all processes in the parameters; gives this process's mean loss."""
         self.model.zero_grad()
-        pieces = torch.split(rows.to(self.device), self.recipe.training.micro_rows)
+        training = self.recipe.training
+        weights = torch.where(rows.is_answer, training.answer_weight, 1.0)
+        ids, weights = (torch.split(part.to(self.device), training.micro_rows) for part in (rows.ids, weights))
         total = torch.zeros((), device=self.device)
-        for number, piece in enumerate(pieces, 1):
-            with self._alone() if number < len(pieces) else nullcontext():
+        for number, (piece, weight) in enumerate(zip(ids, weights, strict=True), 1):
+            with self._alone() if number < len(ids) else nullcontext():
                 with torch.autocast(self.device.type, self._precision, self._precision != torch.float32):
-                    loss = self._loss(piece[:, :-1], piece[:, 1:].contiguous()) / len(pieces)
+                    loss = self._loss(piece[:, :-1], piece[:, 1:].contiguous(), weight[:, 1:]) / len(ids)
                 loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total.item()
@@ -164,6 +167,15 @@ class Run:
         self._adam.load_state_dict(state["adam"])
         self.progress = Progress(**state["progress"])
 
+    def adopt(self, path: Path) -> None:
+        """Goes on from exported weights, a GGUF file in F16 or F32: the optimisers begin anew, the rows do not."""
+        weights, tokens, n_tokens = gguf_file.read(path, self.recipe.shape)
+        if tokens != self.encoder.tokens:
+            sys.exit(f"{path} has other tokens than the tokenizer: pass the one that it was trained with")
+        self.model.load_state_dict({name: torch.from_numpy(weight) for name, weight in weights.items()})
+        n_a_step = self.recipe.training.rows * self.recipe.shape.context
+        self.progress = Progress(tokens=math.ceil(n_tokens / n_a_step) * n_a_step)
+
     def close(self) -> None:
         if dist.is_initialized():
             dist.destroy_process_group()
@@ -174,7 +186,7 @@ class Run:
 
 def _prepared(
     model: Llama, machine: Machine, n_processes: int
-) -> tuple[Callable[[Tensor, Tensor], Tensor], Callable[[], AbstractContextManager[None]]]:
+) -> tuple[Callable[[Tensor, Tensor, Tensor], Tensor], Callable[[], AbstractContextManager[None]]]:
     """The model as it is trained, and a context in which its gradients stay with this process."""
     compiled: nn.Module = torch.compile(model) if machine.has_compiler else model  # type: ignore[assignment]
     if n_processes == 1:

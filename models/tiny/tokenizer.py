@@ -56,6 +56,12 @@ class Encoder:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         return ids
 
+    @property
+    def tokens(self) -> list[str]:
+        """Their texts, as the vocabulary spells them, in the order of their ids."""
+        texts = {number: text for text, number in self._tokenizer.get_vocab().items()}
+        return [texts[number] for number in range(self.n_tokens)]
+
     def decode(self, ids: list[int]) -> str:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=False)
         return text

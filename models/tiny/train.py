@@ -103,12 +103,14 @@ def start(arguments: argparse.Namespace) -> Run:
     phase = Phase(arguments.tokens, arguments.minutes * 60 if arguments.minutes else None, arguments.decay)
     if arguments.decay and phase.is_open:
         sys.exit("--decay needs an end: pass --tokens or --minutes")
-    if arguments.source and not arguments.decay:
+    if arguments.source and arguments.source.suffix != ".gguf" and not arguments.decay:
         sys.exit("--from starts a decay phase: pass --decay with it, or leave it out to go on in --out")
     settings, encoder = recipe.load(arguments.config), Encoder(arguments.tokenizer)
     run = Run(settings, encoder, arguments.data, phase, Machine(arguments.bf16, arguments.compile))
     if any(arguments.out.glob("ckpt-*.pt")):
         run.restore(arguments.out)
+    elif arguments.source and arguments.source.suffix == ".gguf":
+        run.adopt(arguments.source)
     elif arguments.source:
         run.restore(arguments.source)
         run.progress = run.progress.as_new_phase()
@@ -122,7 +124,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.json that tokenizer.py wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints and log.jsonl")
     parser.add_argument("--decay", action="store_true", help="learning rate linear to 0 within --tokens or --minutes")
-    parser.add_argument("--from", dest="source", type=Path, help="checkpoint or folder that a decay phase starts from")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        help="checkpoint or folder that a decay phase starts from, or exported weights (.gguf)",
+    )
     parser.add_argument("--tokens", type=float, help="end of this phase, in tokens of this phase (default: none)")
     parser.add_argument("--minutes", type=float, help="end of this phase, in minutes of training (default: none)")
     parser.add_argument(

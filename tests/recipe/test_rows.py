@@ -31,18 +31,18 @@ def rows(data: Path, **mixture: float) -> Any:
 
 def test_every_row_is_one_longer_than_the_context(data: Path) -> None:
     made = rows(data, repository=0.5)
-    assert {len(made[number]) for number in NUMBERS} == {65}
+    assert {part.shape for number in NUMBERS for part in made[number]} == {(65,)}
 
 
 def test_a_seed_and_a_number_give_the_same_row(data: Path) -> None:
     first, second = rows(data), rows(data)
-    assert all(first[number].equal(second[number]) for number in NUMBERS)
-    assert not first[0].equal(first[1])
+    assert all(a.equal(b) for number in NUMBERS for a, b in zip(first[number], second[number], strict=True))
+    assert not first[0].ids.equal(first[1].ids)
 
 
 def test_no_holes_no_marks(data: Path) -> None:
     made = rows(data, fim=0.0)
-    seen = {token for number in NUMBERS for token in made[number].tolist()}
+    seen = {token for number in NUMBERS for token in made[number].ids.tolist()}
     assert not seen & {FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE, REPO_NAME}
 
 
@@ -55,6 +55,19 @@ def test_an_example_holds_prefix_suffix_and_answer(data: Path, suffix_first: flo
     assert made.encoder.decode(ids[-n_answer:-1]) == TEXT[slice(*HOLE)]
     before = ids[ids.index(FIM_MIDDLE) + 1 : -n_answer] if suffix_first else ids[1 : ids.index(FIM_SUFFIX)]
     assert made.encoder.decode(before) == TEXT[: HOLE[0]]
+
+
+def test_a_row_says_which_of_its_ids_are_answers(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them ends with a mark of the end; a row without holes has none."""
+    monkeypatch.setattr("data.MIN_TOKENS", 32)
+    made = rows(data, fim=1.0, suffix_first=1.0, repository=0.0)
+    for number in NUMBERS:
+        ids, is_answer = made[number]
+        ends = (ids == END).nonzero().flatten().tolist()
+        n_answers = int((ids == FIM_MIDDLE).sum())
+        assert sum(bool(is_answer[end]) for end in ends) == n_answers > 0
+        assert not is_answer[ids == FIM_MIDDLE].any()
+    assert not any(rows(data, fim=0.0)[number].is_answer.any() for number in NUMBERS)
 
 
 @pytest.mark.parametrize("room", [20, 40, 64, 200])

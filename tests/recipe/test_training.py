@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -90,17 +91,40 @@ def test_a_loss_that_is_no_number_ends_the_program(data: Path, tmp_path: Path) -
     assert (tmp_path / "ckpt-00000002.pt").read_bytes() == before
 
 
+def test_exported_weights_go_on(data: Path, tmp_path: Path) -> None:
+    """As they were, with rows that they have not seen; another tokenizer's are refused."""
+    pytest.importorskip("gguf")
+    toy = fresh(data)
+    losses(toy, 3)
+    toy.save(tmp_path)
+    export = [sys.executable, RECIPE / "export.py", "--checkpoint", tmp_path, "--tokenizer", data / "tokenizer.json"]
+    subprocess.run([*export, "--data", data, "--out", tmp_path, "--name", "toy"], check=True, capture_output=True)
+    again = fresh(data)
+    again.adopt(tmp_path / "toy-f32.gguf")
+    assert again.progress.tokens == toy.progress.tokens
+    for name, weight in again.model.named_parameters():
+        torch.testing.assert_close(weight, toy.model.get_parameter(name), rtol=0, atol=0)
+    vocabulary = again.encoder.tokens
+    again.encoder = SimpleNamespace(tokens=vocabulary[::-1])
+    with pytest.raises(SystemExit, match="has other tokens"):
+        again.adopt(tmp_path / "toy-f32.gguf")
+
+
 def test_the_loss_in_chunks_is_cross_entropy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(model, "CHUNK", 3)
     torch.manual_seed(0)
     shape = recipe.Shape(vocabulary=40, d=16, layers=1, heads=2, kv_heads=1, ff=256, context=8)
     llama = model.Llama(shape)
     ids = torch.randint(40, (2, 9))
-    loss = llama(ids[:, :-1], ids[:, 1:].contiguous())
+    weights = torch.tensor([[1.0] * 8, [1.0] * 5 + [4.0] * 3])
+    loss = llama(ids[:, :-1], ids[:, 1:].contiguous(), weights)
     loss.backward()
     found = {name: weight.grad.clone() for name, weight in llama.named_parameters()}
     llama.zero_grad()
-    plain = torch.nn.functional.cross_entropy(llama.logits(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+    each = torch.nn.functional.cross_entropy(
+        llama.logits(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten(), reduction="none"
+    )
+    plain = (each * weights.flatten()).sum() / weights.sum()
     plain.backward()
     torch.testing.assert_close(loss, plain)
     for name, weight in llama.named_parameters():
