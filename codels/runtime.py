@@ -111,7 +111,7 @@ def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
     """Raises `ModelError` where the file is not as the card says."""
     threads = settings.threads or max(1, (os.cpu_count() or 2) - 1)
     window = card.context_window or DEFAULT_CONTEXT_WINDOW
-    return LoadSpec(card.backend, str(store.locate(card)), window, threads, _MARKERS, card.copy_weights)
+    return LoadSpec(card.backend, str(store.locate(card)), window, threads, _MARKERS, card.copy_weights, card.beams)
 
 
 def resolve(card: ModelCard, info: ModelInfo) -> tuple[Model, str]:

@@ -29,6 +29,8 @@ class LoadSpec:
     markers: tuple[str, ...] = ()
     copy_weights: tuple[tuple[float, ...], ...] = ()
     """Of `backends/copying.py`; none leaves copying out."""
+    beams: int = 1
+    """Starts of the first line that grow side by side (`backends/beams.py`); 1 is greedy. Plain attention only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class Lines:
 
 
 class CopyModel:
-    """Proposes tokens for one answer. `ids` end where the answer begins; its tokens are appended as they are said."""
+    """Proposes tokens for one answer of up to `n_more`; `ids` end where it begins."""
 
     def __init__(self, ids: Ids, weights: Weights, n_more: int) -> None:
         self._weights = weights
@@ -71,13 +71,13 @@ class CopyModel:
         self._ids[: len(ids)] = ids
         self._n = len(ids)
 
-    def append(self, token: int) -> None:
-        self._ids[self._n] = token
-        self._n += 1
-
-    def copied(self) -> Copied | None:
-        """What followed the longest run that ends here and stands elsewhere; None where the last token is new."""
-        places, n_match = self._places()
+    def copied(self, said: Sequence[int]) -> Copied | None:
+        """What followed the longest run that ends with `said`, the answer so far, and stands elsewhere; None where
+        its last token is new.
+        """
+        end = self._n + len(said)
+        self._ids[self._n : end] = said
+        places, n_match = self._places(end - 1)
         if not n_match:
             return None
         followers = self._ids[places + 1][-MAX_PLACES:]
@@ -87,9 +87,9 @@ class CopyModel:
         column = min(len(followers), N_COLUMNS) - 1
         return Copied(ids, shares / shares.sum(), self._weights[row][column], (row, column))
 
-    def _places(self) -> tuple[npt.NDArray[np.intp], int]:
-        """Where the longest run ends elsewhere, and its length in tokens."""
-        ids, last = self._ids, self._n - 1
+    def _places(self, last: int) -> tuple[npt.NDArray[np.intp], int]:
+        """Where the longest run that ends at `last` ends elsewhere, and its length in tokens."""
+        ids = self._ids
         found = np.flatnonzero(ids[:last] == ids[last])
         found = found[ids[found + 1] != _SEPARATOR]
         places, n_match = found, 0

@@ -7,7 +7,8 @@ logs to the console, and nothing stops it inside a prefill.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ from codels.generation import Part, Prompt, SamplingParams, Stats, Step
 
 if TYPE_CHECKING:
     from codels.backends.llamanative import Context
+    from codels.backends.llamasampling import Sampler
+    from codels.backends.llamasearch import Copying
     from codels.backends.llamavocab import Vocabulary
 
 N_SLICE = 64
@@ -45,6 +48,7 @@ class LlamaCpp:
         self._vocabulary: Vocabulary = context.vocabulary
         self._cached: list[int] = []
         self._copy_weights = spec.copy_weights
+        self._n_beams = spec.beams
         self._lines = Lines(lambda line: self.tokenize(Part(line, joined=True)))
         markers = tuple(m for m in spec.markers if m in self._vocabulary.special)
         self.info = ModelInfo(context.description, context.n_ctx, markers)
@@ -54,6 +58,7 @@ class LlamaCpp:
 
     def generate(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken) -> Iterator[Step]:
         clock = _Clock(params.max_ms)
+        params = replace(params, avoid=self._vocabulary.alike(params.avoid))
         tokens = [token for part in prompt.parts for token in self.tokenize(part)] or self._vocabulary.start
         max_prompt = self._context.n_ctx - params.max_tokens - len(prompt.heal.encode("utf-8", "replace"))
         if len(tokens) > max_prompt:
@@ -110,44 +115,66 @@ class LlamaCpp:
         """The first `n_tokens`, or fewer where the model's memory cannot be cut."""
         del self._cached[self._context.forget(n_tokens) :]
 
-    def _copying(self, prompt: Prompt) -> CopyModel | None:
+    def _copying(self, prompt: Prompt) -> Copying:
         if not (self._copy_weights and prompt.sources):
-            return None
-        return CopyModel(self._lines.join(prompt.sources), self._copy_weights, self._context.n_ctx)
+            return lambda _said: None
+        return CopyModel(self._lines.join(prompt.sources), self._copy_weights, self._context.n_ctx).copied
 
     def _decode(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, clock: _Clock) -> Iterator[Step]:
-        """Token by token; the last step says why it stopped."""
-        ends = self._vocabulary.ends(prompt.stop)
-        spelling = Spelling(self._vocabulary.pieces, prompt.heal.encode("utf-8", "replace"))
-        stream = TextStream(params.stop)
-        copying = self._copying(prompt)
-        n_new = 0
+        """Token by token, those of the first line searched for where beams are wanted; the last step says why it
+        stopped.
+        """
+        pieces, ends = self._vocabulary.pieces, self._vocabulary.ends(prompt.stop)
+        heal = prompt.heal.encode("utf-8", "replace")
+        spelling, stream = Spelling.of(heal), TextStream(params.stop)
+        copied = self._copying(prompt)
+        said: list[int] = []
+        has_words, n_new, n_read = False, 0, 0
         with self._context.sampler(params) as sampler:
+            planned = deque(
+                self._first_line(sampler, copied, heal, params, lambda: cancel.is_cancelled or clock.is_late)
+            )
             while True:
-                if cancel.is_cancelled or clock.is_late:
+                if cancel.is_cancelled or (clock.is_late and not planned):
                     why = "cancelled" if cancel.is_cancelled else "time"
                     break
-                banned = () if n_new else params.avoid
-                token, logprob = sampler.next(spelling.allowed(), banned, copying.copied() if copying else None)
+                if planned:
+                    token, logprob = planned.popleft()
+                elif n_read < len(said) and not self._evaluate(said[n_read:]):
+                    why = "limit"
+                    break
+                else:
+                    n_read = len(said)
+                    token, logprob = sampler.next(
+                        spelling.allowed(pieces), () if has_words else params.avoid, copied(said)
+                    )
                 if token in ends:
                     yield Step.of("", token, logprob)
                     why = "end"
                     break
-                if copying:
-                    copying.append(token)
+                said.append(token)
                 was_spelled = spelling.is_done
-                new = spelling.spell(self._vocabulary.pieces.of(token))
+                spelling, new = spelling.spell(pieces.of(token))
                 n_new += bool(new) or was_spelled
+                has_words = has_words or bool(new.strip())
                 yield Step.of(stream.feed(new), token, logprob)
                 if stream.is_stopped or n_new >= params.max_tokens:
                     why = "stop" if stream.is_stopped else "limit"
                     break
-                if not self._evaluate([token]):
-                    why = "limit"
-                    break
         if not cancel.is_cancelled and (rest := stream.finish()):
             yield Step(rest)
         yield Step(stats=Stats(why_stopped=why))
+
+    def _first_line(
+        self, sampler: Sampler, copied: Copying, heal: bytes, params: SamplingParams, is_over: Callable[[], bool]
+    ) -> Iterator[tuple[int, float]]:
+        """Its tokens with their log-probabilities; none where decoding is to be greedy, or drawn by chance."""
+        if self._n_beams > 1 and params.temperature <= 0:
+            from codels.backends.llamasearch import LineSearch
+
+            search = LineSearch(self._context, sampler, copied, len(self._cached))
+            line = search.first_line(heal, params, self._n_beams, is_over)
+            yield from zip(line.tokens, line.logprobs, strict=True)
 
 
 class _Clock:

@@ -1,4 +1,4 @@
-"""The calls into llama.cpp: a model and one context with one sequence. Imports the library.
+"""The calls into llama.cpp: a model and one context. Imports the library.
 
 Facts that the code relies on (llama-cpp-python 0.3.36): decode answers 0 done, 1 no room, 2 aborted; an aborted
 slice leaves no cells behind; the abort callback works on the CPU only.
@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import llama_cpp as llama
-import numpy as np
 
 from codels.backends import LoadSpec, OnProgress
-from codels.backends.copying import Copied, mix
+from codels.backends.llamasampling import Sampler, links
 from codels.backends.llamavocab import Vocabulary
 from codels.cancel import CancelToken
 from codels.errors import ModelError
@@ -75,14 +74,22 @@ def _check_file(path: Path) -> None:
         raise ModelError(f"{path} is not a GGUF file (it begins with {magic!r}); convert it, or name another one")
 
 
+BRANCH_ROOM = 96
+"""Tokens that each branch may grow to: the longest line that is searched for, and what is spelled again before it."""
+
+
 class Context:
-    """One sequence of keys and values, and the calls that grow and shrink it."""
+    """One sequence of keys and values, the calls that grow and shrink it, and short-lived branches of it."""
 
     def __init__(self, model: Any, spec: LoadSpec, n_slice: int) -> None:
         self._model = model
         trained = llama.llama_model_n_ctx_train(model)
         params = llama.llama_context_default_params()
-        params.n_ctx = min(spec.context_window or trained, trained)
+        self.n_ctx = min(spec.context_window or trained, trained)
+        self._n_branches = spec.beams if spec.beams > 1 else 0
+        params.n_ctx = self.n_ctx + self._n_branches * BRANCH_ROOM
+        params.n_seq_max = 1 + 2 * self._n_branches  # those of a step, and those that they grew from
+        params.kv_unified = True  # branches share the cells of what they have in common
         params.n_batch = params.n_ubatch = n_slice
         params.n_threads = params.n_threads_batch = spec.threads
         params.no_perf = True
@@ -92,9 +99,9 @@ class Context:
             raise ModelError(f"no memory for a context of {params.n_ctx} tokens; choose a smaller model")
         self._memory = llama.llama_get_memory(self._context)
         self._batch = llama.llama_batch_init(n_slice, 0, 1)
+        self._is_even = True  # which half of the branches' sequences was used last
         self._abort: ctypes.Array[ctypes.c_char] | None = None
         self.vocabulary = Vocabulary(model)
-        self.n_ctx = params.n_ctx
         self.description = _description(model)
 
     def arm(self, cancel: CancelToken) -> None:
@@ -118,24 +125,49 @@ class Context:
 
     def decode(self, tokens: list[int], position: int) -> bool:
         """Evaluate `tokens` from `position` on. False: aborted, or no room; `forget` what of them is there."""
+        last = len(tokens) - 1
+        return self._evaluate([(token, position + n, 0, n == last) for n, token in enumerate(tokens)])
+
+    def branch(self, parents: list[int], tokens: list[int], position: int, is_first: bool) -> bool:
+        """Evaluate each of `tokens` at `position` in a branch of its own, all with logits.
+
+        `parents` are the branches of the call before that each goes on; those of the first call go on the sequence.
+        """
+        width, memory = self._n_branches, self._memory
+        old, new = (1, 1 + width) if self._is_even else (1 + width, 1)
+        self._is_even = not self._is_even
+        for place, parent in enumerate(parents):
+            llama.llama_memory_seq_cp(memory, 0 if is_first else old + parent, new + place, -1, -1)
+        for place in range(width):
+            llama.llama_memory_seq_rm(memory, old + place, -1, -1)
+        return self._evaluate([(token, position, new + place, True) for place, token in enumerate(tokens)])
+
+    def prune(self) -> None:
+        """No branches any more."""
+        for sequence in range(1, 1 + 2 * self._n_branches):
+            llama.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+
+    def _evaluate(self, tokens: list[tuple[int, int, int, bool]]) -> bool:
+        """Token, position, sequence, and whether its logits are wanted."""
         batch = self._batch
         batch.n_tokens = len(tokens)
-        for index, token in enumerate(tokens):
+        for index, (token, position, sequence, has_logits) in enumerate(tokens):
             batch.token[index] = token
-            batch.pos[index] = position + index
+            batch.pos[index] = position
             batch.n_seq_id[index] = 1
-            batch.seq_id[index][0] = 0
-            batch.logits[index] = index == len(tokens) - 1
+            batch.seq_id[index][0] = sequence
+            batch.logits[index] = has_logits
         answer = llama.llama_decode(self._context, batch)
         if answer < 0:
-            raise ModelError(f"llama.cpp failed to evaluate {len(tokens)} tokens at {position} (it answered {answer})")
+            where = tokens[0][1]
+            raise ModelError(f"llama.cpp failed to evaluate {len(tokens)} tokens at {where} (it answered {answer})")
         return bool(answer == 0)
 
     @contextmanager
     def sampler(self, params: SamplingParams) -> Iterator[Sampler]:
         chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
         try:
-            for link in _links(params):
+            for link in links(params):
                 llama.llama_sampler_chain_add(chain, link)
             yield Sampler(self._context, chain, self.vocabulary)
         finally:
@@ -145,48 +177,6 @@ class Context:
         llama.llama_batch_free(self._batch)
         llama.llama_free(self._context)
         llama.llama_model_free(self._model)
-
-
-class Sampler:
-    """Chooses the next token from the last logits."""
-
-    def __init__(self, context: Any, chain: Any, vocabulary: Vocabulary) -> None:
-        self._context = context
-        self._chain = chain
-        self._n_vocab = vocabulary.n
-        self._line_ends = vocabulary.line_ends
-
-    def next(self, allowed: list[int], banned: tuple[int, ...], copied: Copied | None) -> tuple[int, float]:
-        """A token and its log-probability among those that may come: `allowed`, or all where that is empty, less
-        `banned`, unless nothing would be left.
-        """
-        logits = np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context, -1), (self._n_vocab,))
-        if copied:
-            mix(logits, copied)
-        allowed = allowed and ([token for token in allowed if token not in banned] or allowed)
-        if allowed:
-            kept = logits[allowed]
-            logits[:] = -np.inf
-            logits[allowed] = kept
-        elif banned:
-            logits[list(banned)] = -np.inf
-        top = float(logits.max())
-        log_sum = top + float(np.log(np.exp(logits - top).sum()))
-        token = llama.llama_sampler_sample(self._chain, self._context, -1)
-        # Whether a line ends by its line end or by the end of the answer is no doubt about the line.
-        said = np.logaddexp.reduce(logits[self._line_ends]) if token in self._line_ends else logits[token]
-        return token, float(said) - log_sum
-
-
-def _links(params: SamplingParams) -> list[Any]:
-    if params.temperature <= 0:
-        return [llama.llama_sampler_init_greedy()]
-    return [
-        llama.llama_sampler_init_top_k(params.top_k),
-        llama.llama_sampler_init_top_p(params.top_p, 1),
-        llama.llama_sampler_init_temp(params.temperature),
-        llama.llama_sampler_init_dist(params.seed),
-    ]
 
 
 def _description(model: Any) -> str:

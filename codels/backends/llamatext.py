@@ -5,6 +5,9 @@ from __future__ import annotations
 import codecs
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+LINE_ENDS = (b"\n", b"\r")
 
 
 def common_prefix(a: Sequence[int], b: Sequence[int]) -> int:
@@ -44,26 +47,35 @@ class Pieces:
         return tokens
 
 
+@dataclass(frozen=True, slots=True)
 class Spelling:
-    """Healing: decoding is held to the tokens that spell `rest`, until it is spelled."""
+    """Healing: decoding is held to the tokens that spell `rest`, until it is spelled.
 
-    def __init__(self, pieces: Pieces, rest: bytes) -> None:
-        self._pieces = pieces
-        self._rest = rest
+    `is_line_start`: a line end was spelled and nothing since. Tokens join line ends, so the blank lines that come with
+    that one, or behind it, are no part of the answer.
+    """
+
+    rest: bytes
+    is_line_start: bool
+
+    @staticmethod
+    def of(heal: bytes) -> Spelling:
+        return Spelling(heal, heal.endswith(LINE_ENDS))
 
     @property
     def is_done(self) -> bool:
-        return not self._rest
+        return not self.rest
 
-    def allowed(self) -> list[int]:
+    def allowed(self, pieces: Pieces) -> list[int]:
         """The token ids that may come next; empty means any."""
-        return self._pieces.spelling(self._rest) if self._rest else []
+        return pieces.spelling(self.rest) if self.rest else []
 
-    def spell(self, piece: bytes) -> bytes:
-        """Take a token's bytes; returns those that are new, beyond what was to be spelled."""
-        new = piece[len(self._rest) :]
-        self._rest = self._rest[len(piece) :]
-        return new
+    def spell(self, piece: bytes) -> tuple[Spelling, bytes]:
+        """What is left behind a token's bytes, and which of them are new, beyond what was to be spelled."""
+        new = piece[len(self.rest) :]
+        if self.is_line_start:
+            new = new.lstrip(b"\r\n")
+        return Spelling(self.rest[len(piece) :], self.is_line_start and not new), new
 
 
 class TextStream:

@@ -49,6 +49,10 @@ class Vocabulary:
         """Tokens that end an answer: every control token, since none belongs into a buffer, and the markers `stop`."""
         return frozenset(self._controls | {self.special[marker] for marker in stop if marker in self.special})
 
+    def alike(self, tokens: tuple[int, ...]) -> tuple[int, ...]:
+        """These tokens; where one of them ends a line, all that do."""
+        return tokens if set(tokens).isdisjoint(self.line_ends) else (*tokens, *self.line_ends)
+
     def tokenize(self, part: Part) -> list[int]:
         if part.special and not part.text:  # core.BOS
             return self._bos

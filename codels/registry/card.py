@@ -41,6 +41,8 @@ class ModelCard:
     license: str = ""
     copy_weights: tuple[tuple[float, ...], ...] = ()
     """Of `backends/copying.py`, for models that profit; none leaves copying out."""
+    beams: int = 1
+    """Of `backends/beams.py`, for models that profit; 1 is greedy."""
     gate: Gate | None = None
 
 
@@ -86,6 +88,8 @@ def _is_number(value: Any) -> bool:
 N_PLACES = 3
 """Columns of `copy_weights`: the run stands elsewhere once, twice, or more often."""
 
+MAX_BEAMS = 8
+
 _GATE_FIELDS = [field.name for field in fields(Gate)]
 
 
@@ -124,6 +128,7 @@ _CARD_FIELDS: dict[str, _Field] = {
     "context_window": _NUMBER,
     "license": _TEXT,
     "copy_weights": (_is_table, "rows of three numbers from 0 to 1"),
+    "beams": (lambda value: _is_number(value) and 1 <= value <= MAX_BEAMS, f"a whole number from 1 to {MAX_BEAMS}"),
     "gate": (_is_gate, f"a table of the numbers {', '.join(_GATE_FIELDS)}"),
 }
 _FILE_FIELDS: dict[str, _Field] = {

@@ -20,7 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from codels.backends import llamacpp
-from codels.backends.copying import BUCKETS, N_COLUMNS, CopyModel
+from codels.backends.copying import BUCKETS, N_COLUMNS, Copied, CopyModel
 from codels.cancel import CancelToken
 from codels.completion import CHARS_PER_TOKEN
 from codels.context import copies
@@ -60,21 +60,20 @@ class Teacher(llamacpp.LlamaCpp):
         self._prefill(ids, CancelToken(), llamacpp._Clock(0))
         zeros = tuple((0.0,) * N_COLUMNS for _ in BUCKETS)
         copying = CopyModel(self._lines.join(prompt.sources), zeros, 2 * MAX_TOKENS)
-        n_healed, n_read = len(prompt.heal.encode()), 0
+        n_healed, n_read, said = len(prompt.heal.encode()), 0, list[int]()
         for token in self.tokenize(Part(prompt.heal + gold + "\n", joined=True))[:MAX_TOKENS]:
             same = self._vocabulary.line_ends if token in self._vocabulary.line_ends else [token]
             if n_read >= n_healed:
-                yield self._seen(copying, same)
+                yield self._seen(copying.copied(said), same)
             n_read += len(self._vocabulary.pieces.of(token))
-            copying.append(token)
+            said.append(token)
             if len(same) > 1 or not self._evaluate([token]):
                 return
 
-    def _seen(self, copying: CopyModel, same: list[int]) -> Seen:
+    def _seen(self, copied: Copied | None, same: list[int]) -> Seen:
         n_vocab = self._vocabulary.n
         logits = np.ctypeslib.as_array(llama_cpp.llama_get_logits_ith(self._context._context, -1), (n_vocab,))
         probs = np.exp(logits - logits.max(), dtype=np.float64)
-        copied = copying.copied()
         given = float(copied.probs[np.isin(copied.ids, same)].sum()) if copied else 0.0
         return Seen(float(probs[same].sum() / probs.sum()), given, copied.cell if copied else None)
 

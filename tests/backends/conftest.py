@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,15 +40,18 @@ def open_fake(opened: Callable[[LoadSpec], Backend], tmp_path: Path) -> Open:
 
 @pytest.fixture
 def open_llama(opened: Callable[[LoadSpec], Backend]) -> Open:
-    def open_(**_script: object) -> Backend:
-        return opened(LoadSpec("llama.cpp", BUILT_IN, 512, 1, MARKERS))
+    def open_(beams: int = 1, **_script: object) -> Backend:
+        return opened(LoadSpec("llama.cpp", BUILT_IN, 512, 1, MARKERS, beams=beams))
 
     return open_
 
 
-@pytest.fixture(params=["fake", pytest.param("llama.cpp", marks=pytest.mark.model)])
+_MODEL = pytest.mark.model
+
+
+@pytest.fixture(params=["fake", pytest.param("llama", marks=_MODEL), pytest.param("llama, beams", marks=_MODEL)])
 def open_backend(request: pytest.FixtureRequest) -> Open:
     """Opens one backend after the other; the script's fields matter to `fake` alone."""
-    name = "open_fake" if request.param == "fake" else "open_llama"
-    found: Open = request.getfixturevalue(name)
-    return found
+    name, _, beams = request.param.partition(", ")
+    found: Open = request.getfixturevalue(f"open_{name}")
+    return partial(found, beams=3) if beams else found

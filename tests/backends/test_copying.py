@@ -5,17 +5,14 @@ import random
 import numpy as np
 import pytest
 
-from codels.backends.copying import BUCKETS, CopyModel, Lines, mix
+from codels.backends.copying import BUCKETS, Copied, CopyModel, Lines, mix
 
 WEIGHTS = tuple(tuple((row * 3 + column) / 100 for column in range(3)) for row in range(len(BUCKETS)))
 
 
-def model(text: str, said: str = "") -> CopyModel:
+def copied_from(text: str, said: str = "") -> Copied | None:
     ids = Lines(lambda line: [ord(char) for char in line]).join(text.split("|"))
-    copying = CopyModel(ids, WEIGHTS, 100)
-    for char in said:
-        copying.append(ord(char))
-    return copying
+    return CopyModel(ids, WEIGHTS, 100).copied([ord(char) for char in said])
 
 
 @pytest.mark.parametrize(
@@ -36,7 +33,7 @@ def model(text: str, said: str = "") -> CopyModel:
     ],
 )
 def test_what_is_proposed(text: str, said: str, proposed: dict[str, float], n_match: int) -> None:
-    copied = model(text, said).copied()
+    copied = copied_from(text, said)
     assert (
         {chr(i): pytest.approx(p) for i, p in zip(copied.ids, copied.probs, strict=True)} == proposed
         if copied
@@ -62,7 +59,7 @@ def test_as_a_slow_search(seed: int) -> None:
     rng = random.Random(seed)
     text = "".join(rng.choices("abc", k=rng.randrange(1, 60)))
     n_match, followers = slowly(text)
-    copied = model(text).copied()
+    copied = copied_from(text)
     if not n_match:
         assert copied is None
         return
@@ -75,7 +72,7 @@ def test_as_a_slow_search(seed: int) -> None:
 
 def test_a_mix_is_a_distribution() -> None:
     logits = np.array([0.0, 1.0, -np.inf, 3.0], np.float32)
-    copied = model("abcab").copied()
+    copied = copied_from("abcab")
     assert copied
     before = np.exp(logits) / np.exp(logits).sum()
     mix(logits, type(copied)(np.array([2], np.int32), np.array([1.0]), 0.25, (0, 0)))
