@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from codels.cancel import CancelToken
+from codels.copyweights import CopyWeights
 from codels.errors import UserError
 from codels.generation import Part, Prompt, SamplingParams, Step
 
@@ -27,7 +28,7 @@ class LoadSpec:
     """Tokens; 0 takes what the model was trained on."""
     threads: int = 1
     markers: tuple[str, ...] = ()
-    copy_weights: tuple[tuple[float, ...], ...] = ()
+    copy_weights: CopyWeights = ()
     """Of `backends/copying.py`; none leaves copying out."""
     beams: int = 1
     """Starts of the first line that grow side by side (`backends/beams.py`); 1 is greedy. Plain attention only."""

@@ -16,14 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from codels.copyweights import BUCKETS, N_COLUMNS, CopyWeights
+
 Ids = npt.NDArray[np.int32]
-Weights = tuple[tuple[float, ...], ...]
-"""The share that is copied: a row for each bucket of match lengths, a column for one, two, more places."""
-
-BUCKETS = (1, 2, 3, 4, 6, 8, 12, 16)
-"""The longest match that falls into each row of the weights, in tokens; longer ones fall into the last."""
-
-N_COLUMNS = 3
 
 RECENCY = 0.8
 """A place counts so much of the one nearer to the caret: what was written last is written again."""
@@ -65,7 +60,7 @@ class Lines:
 class CopyModel:
     """Proposes tokens for one answer of up to `n_more`; `ids` end where it begins."""
 
-    def __init__(self, ids: Ids, weights: Weights, n_more: int) -> None:
+    def __init__(self, ids: Ids, weights: CopyWeights, n_more: int) -> None:
         self._weights = weights
         self._ids = np.empty(len(ids) + n_more, np.int32)
         self._ids[: len(ids)] = ids

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from codels.copyweights import BUCKETS, N_COLUMNS, CopyWeights
 from codels.core import Skill
 from codels.errors import UserError
 from codels.gate import Gate
@@ -39,7 +40,7 @@ class ModelCard:
     languages: frozenset[str] = frozenset()
     context_window: int = 0
     license: str = ""
-    copy_weights: tuple[tuple[float, ...], ...] = ()
+    copy_weights: CopyWeights = ()
     """Of `backends/copying.py`, for models that profit; none leaves copying out."""
     beams: int = 1
     """Of `backends/beams.py`, for models that profit; 1 is greedy."""
@@ -85,9 +86,6 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-N_PLACES = 3
-"""Columns of `copy_weights`: the run stands elsewhere once, twice, or more often."""
-
 MAX_BEAMS = 8
 
 _GATE_FIELDS = [field.name for field in fields(Gate)]
@@ -100,7 +98,8 @@ def _is_real(value: Any) -> bool:
 def _is_table(value: Any) -> bool:
     return (
         isinstance(value, list)
-        and all(isinstance(row, list) and len(row) == N_PLACES for row in value)
+        and len(value) in (0, len(BUCKETS))
+        and all(isinstance(row, list) and len(row) == N_COLUMNS for row in value)
         and all(_is_real(share) and 0 <= share <= 1 for row in value for share in row)
     )
 
@@ -127,7 +126,7 @@ _CARD_FIELDS: dict[str, _Field] = {
     "languages": (_is_texts, 'a list of language ids such as ["python"]'),
     "context_window": _NUMBER,
     "license": _TEXT,
-    "copy_weights": (_is_table, "rows of three numbers from 0 to 1"),
+    "copy_weights": (_is_table, f"{len(BUCKETS)} rows of {N_COLUMNS} numbers from 0 to 1, or none"),
     "beams": (lambda value: _is_number(value) and 1 <= value <= MAX_BEAMS, f"a whole number from 1 to {MAX_BEAMS}"),
     "gate": (_is_gate, f"a table of the numbers {', '.join(_GATE_FIELDS)}"),
 }

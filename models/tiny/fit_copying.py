@@ -20,10 +20,11 @@ import numpy as np
 from tqdm import tqdm
 
 from codels.backends import llamacpp
-from codels.backends.copying import BUCKETS, N_COLUMNS, Copied, CopyModel
+from codels.backends.copying import Copied, CopyModel
 from codels.cancel import CancelToken
 from codels.completion import CHARS_PER_TOKEN
 from codels.context import copies
+from codels.copyweights import BUCKETS, N_COLUMNS
 from codels.core import Site
 from codels.evaluate import sets
 from codels.generation import Part, Prompt

@@ -5,7 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from codels.backends.copying import BUCKETS, Copied, CopyModel, Lines, mix
+from codels.backends.copying import Copied, CopyModel, Lines, mix
+from codels.copyweights import BUCKETS
 
 WEIGHTS = tuple(tuple((row * 3 + column) / 100 for column in range(3)) for row in range(len(BUCKETS)))
 

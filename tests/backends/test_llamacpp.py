@@ -10,10 +10,10 @@ import pytest
 from answers import BUILT_IN, CODE, LONG_CODE, Open, ask
 
 from codels.backends import LoadSpec, llamacpp
-from codels.backends.copying import BUCKETS, N_COLUMNS
 from codels.backends.llamacpp import LlamaCpp
 from codels.backends.llamatext import common_prefix
 from codels.cancel import CancelToken
+from codels.copyweights import BUCKETS, N_COLUMNS
 from codels.errors import ModelError, PromptTooLong
 from codels.generation import Part, Prompt, SamplingParams, Step
 

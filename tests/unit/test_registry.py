@@ -24,11 +24,11 @@ def test_the_least_card() -> None:
 def test_a_full_card() -> None:
     head = (
         'title = "T"\nfamily = "starcoder2"\norder = "spm"\nskills = ["fim", "embed"]\nlanguages = ["c", "go"]\n'
-        'context_window = 16384\nlicense = "MIT"\n'
+        'context_window = 16384\nlicense = "MIT"\nbeams = 4\n'
     )
     file = f'size = 7\nsha256 = "{"0a" * 32}"\nurl = "https://example.org/m.gguf"\n'
     card = parse(HEAD + head + FILE + file + FILE, "m.toml")
-    assert (card.family, card.order, card.context_window) == ("starcoder2", Order.SPM, 16384)
+    assert (card.family, card.order, card.context_window, card.beams) == ("starcoder2", Order.SPM, 16384, 4)
     assert (card.skills, card.languages) == ({Skill.FIM, Skill.EMBED}, {"c", "go"})
     assert card.files == (ModelFile("m.gguf", 7, "0a" * 32, "https://example.org/m.gguf"), ModelFile("m.gguf"))
 
@@ -64,6 +64,15 @@ BROKEN = [
     (HEAD + "languages = [1]\n" + FILE, "languages must be a list"),
     (HEAD + "context_window = '512'\n" + FILE, "context_window must be a whole number, 0 or more, not '512'"),
     (HEAD + "context_window = true\n" + FILE, "context_window must be a whole number"),
+    (
+        HEAD + "copy_weights = [[0.1, 0.2, 0.3]]\n" + FILE,
+        "copy_weights must be 8 rows of 3 numbers from 0 to 1, or none",
+    ),
+    (HEAD + f"copy_weights = {[[0.1, 0.2]] * 8}\n" + FILE, "copy_weights must be 8 rows of 3"),
+    (HEAD + f"copy_weights = {[[0.1, 0.2, 1.2]] * 8}\n" + FILE, "copy_weights must be 8 rows of 3"),
+    (HEAD + "beams = 0\n" + FILE, "beams must be a whole number from 1 to 8, not 0"),
+    (HEAD + "beams = 9\n" + FILE, "beams must be a whole number from 1 to 8, not 9"),
+    (HEAD + "beams = 'many'\n" + FILE, "beams must be a whole number from 1 to 8, not 'many'"),
     (HEAD + "license = ['MIT']\n" + FILE, "license must be a text"),
 ]
 
