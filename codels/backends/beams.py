@@ -57,14 +57,6 @@ class _Ended:
             self.best[text] = beam
         self.logprobs[text] = float(np.logaddexp(self.logprobs.get(text, -math.inf), beam.logprob))
 
-    @property
-    def likeliest(self) -> tuple[float, Beam] | None:
-        """What the text adds up to, and the likeliest way to spell it."""
-        if not self.best:
-            return None
-        text = max(self.logprobs, key=self.logprobs.__getitem__)
-        return self.logprobs[text], self.best[text]
-
 
 def first_line(heal: bytes, score: Score, words: tuple[Pieces, list[int]], width: int, n_steps: int) -> Beam:
     """The likeliest first line, with the token that ends it; of an interrupted search, what it found so far.
@@ -73,11 +65,14 @@ def first_line(heal: bytes, score: Score, words: tuple[Pieces, list[int]], width
     about the line. The last log-probability holds what other spellings of the line add to it.
     """
     pieces, line_ends = words
-    answer_ends = [token for token in line_ends if not pieces.of(token)]
+    answer_ends = [token for token in line_ends if not pieces.of(token)] or line_ends
     ended, beams = _Ended(), [Beam(Spelling.of(heal))]
     for _ in range(n_steps):
+        rows = score(beams)
+        if not rows:
+            return beams[0] if _can_win(beams[0], ended) else _whole(ended)
         grown: list[Beam] = []
-        for place, (beam, row) in enumerate(zip(beams, score(beams), strict=False)):
+        for place, (beam, row) in enumerate(zip(beams, rows, strict=True)):
             if beam.spelling.is_done:
                 enders = answer_ends if beam.spelling.is_line_start else line_ends
                 ended.add(_with_end(beam, row, enders, place))
@@ -88,13 +83,15 @@ def first_line(heal: bytes, score: Score, words: tuple[Pieces, list[int]], width
                     ended.add(longer)
                 else:
                     grown.append(longer)
-        if not grown:
-            break
         beams = nlargest(width, grown, key=lambda beam: beam.logprob)
-        likeliest = ended.likeliest
-        if likeliest and likeliest[0] >= beams[0].logprob:
-            break
-    return _whole(ended) or beams[0]
+        if not beams or not _can_win(beams[0], ended):
+            return _whole(ended)
+    return _whole(ended) if ended.best else beams[0]
+
+
+def _can_win(beam: Beam, ended: _Ended) -> bool:
+    """It is likelier than every line that has ended; it can only become less so."""
+    return beam.logprob > max(ended.logprobs.values(), default=-math.inf)
 
 
 def _with_end(beam: Beam, row: Row, enders: list[int], place: int) -> Beam:
@@ -109,10 +106,9 @@ def _top(row: Row, n: int) -> list[int]:
     return [int(token) for token in best if row[token] > -np.inf]
 
 
-def _whole(ended: _Ended) -> Beam | None:
-    if ended.likeliest is None:
-        return None
-    total, beam = ended.likeliest
+def _whole(ended: _Ended) -> Beam:
+    """The likeliest line, in its likeliest spelling."""
+    text = max(ended.logprobs, key=ended.logprobs.__getitem__)
+    beam, total = ended.best[text], ended.logprobs[text]
     *others, last = beam.logprobs
-    shared = (*others, min(0.0, last + total - beam.logprob))
-    return replace(beam, logprobs=shared, logprob=total)
+    return replace(beam, logprobs=(*others, min(0.0, last + total - beam.logprob)), logprob=total)

@@ -173,7 +173,11 @@ class LlamaCpp:
             from codels.backends.llamasearch import LineSearch
 
             search = LineSearch(self._context, sampler, copied, len(self._cached))
-            line = search.first_line(heal, params, self._n_beams, is_over)
+            try:
+                line = search.first_line(heal, params, self._n_beams, is_over)
+            except ModelError:
+                self._keep(0)
+                raise
             yield from zip(line.tokens, line.logprobs, strict=True)
 
 

@@ -108,16 +108,30 @@ def test_it_stops_when_nothing_can_become_likelier() -> None:
     assert beam.logprob == pytest.approx(math.log(0.9))
 
 
-@pytest.mark.parametrize("n_calls", [0, 1, 2])
-def test_an_interrupted_search_gives_what_it_has(n_calls: int) -> None:
+@pytest.mark.parametrize(
+    ("n_calls", "end", "tokens"),
+    [
+        (0, 0.1, ()),
+        (1, 0.1, (2,)),  # the likeliest start, where it may still win
+        (2, 0.1, (2, 2)),
+        (1, 0.5, (0,)),  # else the line that has ended
+    ],
+)
+def test_an_interrupted_search_gives_what_it_has(n_calls: int, end: float, tokens: tuple[int, ...]) -> None:
     class Interrupted(Model):
-        def score(self, beams: Sequence[Beam]) -> list[Row]:
-            if self.n_calls == n_calls:
-                return []
-            rows = super().score(beams)
-            for row in rows:
-                row[[0, 1, 5]] = -30.0  # no line ends yet
-            return rows
+        def row(self, _tokens: tuple[int, ...]) -> Row:
+            return np.log(np.array([end, 0.01, 0.4, 0.02, 0.01, 0.01, 0.01], np.float32))
 
-    beam = first_line(b"", Interrupted(3).score, (PIECES, LINE_ENDS), 3, 20)
-    assert len(beam.tokens) <= n_calls + 1
+        def score(self, beams: Sequence[Beam]) -> list[Row]:
+            return super().score(beams) if self.n_calls < n_calls else []
+
+    assert first_line(b"", Interrupted(0).score, (PIECES, LINE_ENDS), 3, 20).tokens == tokens
+
+
+def test_the_last_step_prefers_a_line_that_has_ended() -> None:
+    class Endless(Model):
+        def row(self, _tokens: tuple[int, ...]) -> Row:
+            return np.log(np.array([0.02, 0.01, 0.9, 0.02, 0.01, 0.01, 0.01], np.float32))
+
+    beam = first_line(b"", Endless(0).score, (PIECES, LINE_ENDS), 3, 5)
+    assert beam.tokens[-1] in LINE_ENDS

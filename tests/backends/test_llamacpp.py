@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from answers import BUILT_IN, CODE, LONG_CODE, Open, ask
 
-from codels.backends import LoadSpec, llamacpp
+from codels.backends import Backend, LoadSpec, llamacpp
 from codels.backends.llamacpp import LlamaCpp
 from codels.backends.llamatext import common_prefix
 from codels.cancel import CancelToken
@@ -41,9 +41,10 @@ HEALED = [
 ]
 
 
-@pytest.fixture
-def model(open_llama: Open) -> LlamaCpp:
-    opened = open_llama()
+@pytest.fixture(params=[1, 3])
+def model(open_llama: Open, request: pytest.FixtureRequest) -> LlamaCpp:
+    """Greedy, and with beams."""
+    opened = open_llama(beams=request.param)
     assert isinstance(opened, LlamaCpp)
     return opened
 
@@ -60,7 +61,7 @@ def test_decoding_spells_what_was_healed_and_then_says_only_new_text(model: Llam
 
 def test_healing_does_not_count_against_max_tokens(model: LlamaCpp) -> None:
     heard = ask(model, Prompt((Part("# "),), heal="xqzjvw" * 8), SamplingParams(1))
-    assert heard.text
+    assert heard.text or heard.stats.why_stopped == "end"
     assert heard.stats.n_decoded > 8
 
 
@@ -161,10 +162,10 @@ NOISE = 0.05
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_answers_are_those_of_a_fresh_model_whatever_was_asked_and_cancelled_before(
-    open_llama: Open, model: LlamaCpp, monkeypatch: pytest.MonkeyPatch, seed: int
+    open_llama: Open, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     """The books of the KV cache are right: the same tokens are as likely, up to one that another ties with."""
-    rng = random.Random(seed)
+    model, rng = open_llama(), random.Random(seed)
     ends = rng.sample(range(40, len(LONG_CODE)), 8)
     prompts = [LONG_CODE[max(0, end - rng.choice((100, 400, 1200))) : end] for end in ends]
     expected = {prompt: sum(ask(open_llama(), prompt).steps, Step()) for prompt in prompts}
@@ -176,7 +177,7 @@ def test_answers_are_those_of_a_fresh_model_whatever_was_asked_and_cancelled_bef
         assert heard.logprobs[: n_same + 1] == pytest.approx(fresh.logprobs[: n_same + 1], abs=NOISE)
 
 
-def _disturb(model: LlamaCpp, prompt: str, monkeypatch: pytest.MonkeyPatch, rng: random.Random) -> None:
+def _disturb(model: Backend, prompt: str, monkeypatch: pytest.MonkeyPatch, rng: random.Random) -> None:
     """Ask, and cancel at a random moment: before, inside a slice of the prefill, or between two tokens."""
     cancel = CancelToken()
     with monkeypatch.context() as patch:
@@ -215,7 +216,7 @@ def test_what_the_sources_say_is_copied() -> None:
     copying.close()
 
 
-def logprob(model: LlamaCpp, prompt: Prompt) -> float:
+def logprob(model: Backend, prompt: Prompt) -> float:
     """Of the first line that the model says, and of its end."""
     said = sum(ask(model, prompt, SamplingParams(40)).steps, Step())
     return said.logprob(said.text.find("\n") + 1 or len(said.text))
@@ -227,11 +228,12 @@ def test_the_line_that_beams_find_is_no_less_likely_than_the_greedy_one(open_lla
     assert logprob(open_llama(beams=4), prompt) >= logprob(open_llama(), prompt) - NOISE
 
 
-def test_beams_leave_no_trace_in_the_context(open_llama: Open) -> None:
-    """One after the other, each answer is what a fresh model says."""
-    model = open_llama(beams=3)
+def test_beams_leave_no_trace_in_the_context(open_llama: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other, some of them cancelled, each answer is as likely as a fresh model's."""
+    model, rng = open_llama(beams=3), random.Random(5)
     for end in range(100, len(LONG_CODE), 150):
         prompt = Prompt((Part(LONG_CODE[:end]),))
+        _disturb(model, LONG_CODE[: end - 40], monkeypatch, rng)
         assert logprob(model, prompt) == pytest.approx(logprob(open_llama(beams=3), prompt), abs=10 * NOISE)
 
 
@@ -241,5 +243,5 @@ def test_beams_find_nothing_where_there_is_no_room(open_llama: Open, monkeypatch
     with monkeypatch.context() as patch:
         patch.setattr(native.Context, "branch", lambda *_arguments, **_named: False)
         heard = ask(model)
-    assert heard.text[:2] == whole[:2] or heard.text  # the likeliest first token, then greedily on
+    assert heard.text  # the likeliest first token, and greedily on from there
     assert ask(model).text == whole
