@@ -59,23 +59,25 @@ class _Ended:
 
 
 def first_line(heal: bytes, score: Score, words: tuple[Pieces, list[int]], width: int, n_steps: int) -> Beam:
-    """The likeliest first line, with the token that ends it; of an interrupted search, what it found so far.
+    """The likeliest first line, with the token that ends it. Of a search that is interrupted, or has no steps left, a
+    line only begun may be the likelier one.
 
     `words` are the vocabulary's pieces, and the tokens that end a line, which count as one: how it ends is no doubt
     about the line. The last log-probability holds what other spellings of the line add to it.
     """
     pieces, line_ends = words
-    answer_ends = [token for token in line_ends if not pieces.of(token)] or line_ends
+    answer_ends = [token for token in line_ends if not pieces.of(token)]
     ended, beams = _Ended(), [Beam(Spelling.of(heal))]
     for _ in range(n_steps):
         rows = score(beams)
         if not rows:
-            return beams[0] if _can_win(beams[0], ended) else _whole(ended)
+            break
         grown: list[Beam] = []
         for place, (beam, row) in enumerate(zip(beams, rows, strict=True)):
             if beam.spelling.is_done:
                 enders = answer_ends if beam.spelling.is_line_start else line_ends
-                ended.add(_with_end(beam, row, enders, place))
+                if row[enders].max(initial=-np.inf) > -np.inf:
+                    ended.add(_with_end(beam, row, enders, place))
                 row[enders] = -np.inf
             for token in _top(row, width):
                 longer = beam.grown(token, float(row[token]), pieces.of(token), place)
@@ -86,7 +88,7 @@ def first_line(heal: bytes, score: Score, words: tuple[Pieces, list[int]], width
         beams = nlargest(width, grown, key=lambda beam: beam.logprob)
         if not beams or not _can_win(beams[0], ended):
             return _whole(ended)
-    return _whole(ended) if ended.best else beams[0]
+    return beams[0] if _can_win(beams[0], ended) else _whole(ended)
 
 
 def _can_win(beam: Beam, ended: _Ended) -> bool:

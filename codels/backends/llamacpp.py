@@ -99,6 +99,10 @@ class LlamaCpp:
                 return "cancelled" if cancel.is_cancelled else "limit"
         return ""
 
+    def _read(self, said: list[int]) -> bool:
+        """Evaluate, in slices, what was said and not read yet; False where that was cancelled or has no room."""
+        return all(self._evaluate(said[start : start + N_SLICE]) for start in range(0, len(said), N_SLICE))
+
     def _evaluate(self, tokens: list[int]) -> bool:
         try:
             is_done = self._context.decode(tokens, len(self._cached))
@@ -140,7 +144,7 @@ class LlamaCpp:
                     break
                 if planned:
                     token, logprob = planned.popleft()
-                elif n_read < len(said) and not self._evaluate(said[n_read:]):
+                elif not self._read(said[n_read:]):
                     why = "limit"
                     break
                 else:

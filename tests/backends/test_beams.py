@@ -128,10 +128,27 @@ def test_an_interrupted_search_gives_what_it_has(n_calls: int, end: float, token
     assert first_line(b"", Interrupted(0).score, (PIECES, LINE_ENDS), 3, 20).tokens == tokens
 
 
-def test_the_last_step_prefers_a_line_that_has_ended() -> None:
+@pytest.mark.parametrize("n_steps", [1, 5, 20])
+def test_a_line_too_long_for_its_steps_is_begun(n_steps: int) -> None:
     class Endless(Model):
         def row(self, _tokens: tuple[int, ...]) -> Row:
-            return np.log(np.array([0.02, 0.01, 0.9, 0.02, 0.01, 0.01, 0.01], np.float32))
+            return np.log(np.array([0.01, 0.01, 0.94, 0.01, 0.01, 0.01, 0.01], np.float32))
 
-    beam = first_line(b"", Endless(0).score, (PIECES, LINE_ENDS), 3, 5)
-    assert beam.tokens[-1] in LINE_ENDS
+    beam = first_line(b"", Endless(0).score, (PIECES, LINE_ENDS), 3, n_steps)
+    assert beam.tokens == (2,) * n_steps
+
+
+def test_a_line_that_may_not_end_yet_does_not() -> None:
+    """A row that bans the ends, as for another candidate, offers none of them."""
+
+    class Banned(Model):
+        def row(self, tokens: tuple[int, ...]) -> Row:
+            row = super().row(tokens)
+            row[[] if tokens else [0, 1, 5]] = -np.inf
+            return row
+
+    for seed in range(20):
+        beam = first_line(b"", Banned(seed).score, (PIECES, LINE_ENDS), 3, 20)
+        assert beam.text
+        assert beam.logprob < 0
+    assert first_line(b"", Banned(0).score, (PIECES, []), 3, 2).tokens

@@ -10,8 +10,9 @@ import pytest
 from answers import BUILT_IN, CODE, LONG_CODE, Open, ask
 
 from codels.backends import Backend, LoadSpec, llamacpp
+from codels.backends.beams import Beam
 from codels.backends.llamacpp import LlamaCpp
-from codels.backends.llamatext import common_prefix
+from codels.backends.llamatext import Spelling, common_prefix
 from codels.cancel import CancelToken
 from codels.copyweights import BUCKETS, N_COLUMNS
 from codels.errors import ModelError, PromptTooLong
@@ -245,3 +246,15 @@ def test_beams_find_nothing_where_there_is_no_room(open_llama: Open, monkeypatch
         heard = ask(model)
     assert heard.text  # the likeliest first token, and greedily on from there
     assert ask(model).text == whole
+
+
+def test_a_line_longer_than_a_slice_is_read_in_slices(open_llama: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the search found is evaluated before decoding goes on; a batch holds no more than a slice."""
+    monkeypatch.setattr(llamacpp, "N_SLICE", 8)
+    model = open_llama(beams=3)
+    line = tuple(model.tokenize(Part("x = (" + "1, 2, 3, " * 6 + "\n")))
+    found = Beam(Spelling.of(b""), tokens=line, logprobs=(0.0,) * len(line))
+    monkeypatch.setattr("codels.backends.beams.first_line", lambda *_arguments: found)
+    heard = sum(ask(model, CODE, SamplingParams(60)).steps, Step())
+    assert heard.token_ids[: len(line)] == line
+    assert len(heard.token_ids) > len(line) > 16
