@@ -55,10 +55,8 @@ def write(
     _add_shape(writer, shape)
     _add_tokenizer(writer, shape, tokenizer)
     for name, weight in named(shape, weights).items():
-        if weight.ndim == 1 or kind == GGMLQuantizationType.F32:
-            writer.add_tensor(name, weight.astype(np.float32))
-        else:
-            writer.add_tensor(name, gguf.quants.quantize(weight, kind), raw_dtype=kind)
+        own = _kind(name, weight, kind)
+        writer.add_tensor(name, gguf.quants.quantize(weight, own), raw_dtype=own)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -76,6 +74,14 @@ def named(shape: Shape, weights: Weights) -> Weights:
                 interleaved(weight, heads[theirs]) if theirs in heads else np.ascontiguousarray(weight)
             )
     return tensors
+
+
+def _kind(name: str, weight: NDArray[np.float32], kind: GGMLQuantizationType) -> GGMLQuantizationType:
+    """Norms stay whole. So, by half, does the embedding: it is the head too, where a rounded logit is another word."""
+    if weight.ndim == 1:
+        return GGMLQuantizationType.F32
+    is_head = name == "token_embd.weight" and kind == GGMLQuantizationType.Q8_0
+    return GGMLQuantizationType.F16 if is_head else kind
 
 
 def read(path: Path, shape: Shape) -> tuple[Weights, list[str], int]:
