@@ -82,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--seed", type=int, default=0, metavar="N")
     evaluate.add_argument("--out", default="", metavar="FILE", help="keep each row there; a later run goes on with it")
     evaluate.add_argument("--typed", action="store_true", help="as while typing: only what would be shown unasked")
+    evaluate.add_argument(
+        "--without-walls", action="store_true", help="run generated code even where nothing shuts it in"
+    )
     evaluate.add_argument("--json", action="store_true", help="the numbers as JSON")
     evaluate.set_defaults(run=_evaluate)
     return parser
@@ -135,4 +138,5 @@ def _evaluate(options: argparse.Namespace) -> int:
     from codels.commands.evaluate import Options, evaluate
 
     names = {"model": options.model, "set": options.set, "data": options.data, "out": options.out}
-    return evaluate(Options(**names, n=options.n, seed=options.seed, is_json=options.json, is_typed=options.typed))
+    flags = {"is_json": options.json, "is_typed": options.typed, "is_unwalled": options.without_walls}
+    return evaluate(Options(**names, **flags, n=options.n, seed=options.seed))

@@ -86,9 +86,9 @@ class Context:
         trained = llama.llama_model_n_ctx_train(model)
         params = llama.llama_context_default_params()
         self.n_ctx = min(spec.context_window or trained, trained)
-        self._n_branches = spec.beams if spec.beams > 1 else 0
-        params.n_ctx = self.n_ctx + self._n_branches * BRANCH_ROOM
-        params.n_seq_max = 1 + 2 * self._n_branches  # those of a step, and those that they grew from
+        n_branches = spec.beams if spec.beams > 1 else 0
+        params.n_ctx = self.n_ctx + n_branches * BRANCH_ROOM
+        params.n_seq_max = 1 + 2 * n_branches  # those of a step, and those that they grew from
         params.kv_unified = True  # branches share the cells of what they have in common
         params.n_batch = params.n_ubatch = n_slice
         params.n_threads = params.n_threads_batch = spec.threads
@@ -99,7 +99,8 @@ class Context:
             raise ModelError(f"no memory for a context of {params.n_ctx} tokens; choose a smaller model")
         self._memory = llama.llama_get_memory(self._context)
         self._batch = llama.llama_batch_init(n_slice, 0, 1)
-        self._is_even = True  # which half of the branches' sequences was used last
+        self._branches = list(range(1, 1 + n_branches))
+        self._spare = list(range(1 + n_branches, 1 + 2 * n_branches))
         self._abort: ctypes.Array[ctypes.c_char] | None = None
         self.vocabulary = Vocabulary(model)
         self.description = _description(model)
@@ -128,23 +129,27 @@ class Context:
         last = len(tokens) - 1
         return self._evaluate([(token, position + n, 0, n == last) for n, token in enumerate(tokens)])
 
-    def branch(self, parents: list[int], tokens: list[int], position: int, is_first: bool) -> bool:
-        """Evaluate each of `tokens` at `position` in a branch of its own, all with logits.
+    def fork(self) -> None:
+        """Begin branches: the first one holds what the sequence holds."""
+        llama.llama_memory_seq_cp(self._memory, 0, self._branches[0], -1, -1)
 
-        `parents` are the branches of the call before that each goes on; those of the first call go on the sequence.
+    def branch(self, parents: list[int], tokens: list[int], position: int) -> bool:
+        """Evaluate each of `tokens` at `position`, all with logits, behind the branch whose place `parents` names.
+
+        The new branches take the place of the old ones. Several may go on from one, so they are built in the other
+        half of the sequences.
         """
-        width, memory = self._n_branches, self._memory
-        old, new = (1, 1 + width) if self._is_even else (1 + width, 1)
-        self._is_even = not self._is_even
-        for place, parent in enumerate(parents):
-            llama.llama_memory_seq_cp(memory, 0 if is_first else old + parent, new + place, -1, -1)
-        for place in range(width):
-            llama.llama_memory_seq_rm(memory, old + place, -1, -1)
-        return self._evaluate([(token, position, new + place, True) for place, token in enumerate(tokens)])
+        old, new = self._branches, self._spare
+        for parent, sequence in zip(parents, new, strict=False):
+            llama.llama_memory_seq_cp(self._memory, old[parent], sequence, -1, -1)
+        for sequence in old:
+            llama.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+        self._branches, self._spare = new, old
+        return self._evaluate([(token, position, place, True) for token, place in zip(tokens, new, strict=False)])
 
     def prune(self) -> None:
         """No branches any more."""
-        for sequence in range(1, 1 + 2 * self._n_branches):
+        for sequence in (*self._branches, *self._spare):
             llama.llama_memory_seq_rm(self._memory, sequence, -1, -1)
 
     def _evaluate(self, tokens: list[tuple[int, int, int, bool]]) -> bool:

@@ -31,7 +31,8 @@ class LineSearch:
                 return []
             return [self._row(place, beam, params.avoid) for place, beam in enumerate(starts)]
 
-        n_steps = min(BRANCH_ROOM, params.max_tokens + len(heal))
+        n_steps = min(BRANCH_ROOM, params.max_tokens + len(heal))  # a byte of `heal` takes one token at most
+        self._context.fork()
         try:
             return beams.first_line(heal, score, (vocabulary.pieces, vocabulary.line_ends), width, n_steps)
         finally:
@@ -42,7 +43,7 @@ class LineSearch:
         if not n_said:
             return True
         parents, tokens = [beam.parent for beam in starts], [beam.tokens[-1] for beam in starts]
-        return self._context.branch(parents, tokens, self._n_prompt + n_said - 1, is_first=n_said == 1)
+        return self._context.branch(parents, tokens, self._n_prompt + n_said - 1)
 
     def _row(self, place: int, beam: Beam, avoid: tuple[int, ...]) -> Row:
         allowed = beam.spelling.allowed(self._context.vocabulary.pieces)

@@ -111,6 +111,7 @@ def _become(plan: Plan) -> NoReturn:
     os.chdir(plan["box"])
     cpu_s = plan["cpu_s"]
     limits = {"CPU": (cpu_s, cpu_s + 1), "FSIZE": plan["file_bytes"], "CORE": 0, "AS": plan["memory_bytes"]}
+    limits["NOFILE"] = plan["n_files"]
     if plan["n_processes"] is not None:
         limits["NPROC"] = plan["n_processes"]
     for name, value in limits.items():

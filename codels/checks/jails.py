@@ -17,6 +17,9 @@ JAIL = Path(__file__).with_name("jail.py")
 N_OWN = 3
 """Processes of a jail beside the code's."""
 
+N_FILES = 64
+"""Open files of a process: each can hold memory that counts as nobody's until it is found."""
+
 N_SLACK = 2 * N_OWN
 """Above the limit, a user's own limit says no: far enough for the watch to see and name what oversteps."""
 
@@ -127,6 +130,7 @@ def _plan(mode: str, limits: Limits, program: str, box: str, n_processes: int | 
         "cpu_s": limits.cpu_s,
         "memory_bytes": limits.memory_bytes,
         "file_bytes": limits.file_bytes,
+        "n_files": N_FILES,
         "n_processes": n_processes,
     }
 
@@ -160,15 +164,16 @@ NAMESPACES = Jail(
     _namespaces,
 )
 _WEAK = {
-    "linux": "with limits of time, memory, processes and output only: it can reach the network and your files; "
-    "install bubblewrap, or allow user namespaces",
-    "win32": "with limits of time and output only: it can reach the network and your files",
+    "linux": "with limits of time, memory, processes and output only: it can reach the network, your files and your "
+    "other processes; install bubblewrap, or allow user namespaces",
+    "win32": "with limits of time and output only: it can reach the network, your files and your other processes",
 }
 LIMITS = Jail(
     "limits",
     "generated code runs "
     + _WEAK.get(
-        sys.platform, "with limits of time, processes and output only: it can reach the network and your files"
+        sys.platform,
+        "with limits of time, processes and output only: it can reach the network, your files and your other processes",
     ),
     _limits_only,
 )

@@ -86,6 +86,11 @@ def protection() -> str:
     return jail().protection
 
 
+def has_walls() -> bool:
+    """Whether generated code is kept from your files and processes, and not only within limits."""
+    return jail() is not jails.LIMITS
+
+
 @cache
 def jail() -> Jail:
     """The strongest jail that works here; each is tried once with a program that says a word."""
@@ -132,7 +137,10 @@ def _watch(process: subprocess.Popen[bytes], limits: Limits, outputs: tuple[IO[b
         family = processes.descendants(process.pid)
         if len(family) > limits.n_processes + jails.N_OWN:
             return Why.PROCESSES
-        if sum(map(processes.resident_bytes, family)) > limits.memory_bytes + jails.OWN_BYTES:
+        if (
+            sum(processes.resident_bytes(pid) + processes.hidden_bytes(pid) for pid in family)
+            > limits.memory_bytes + jails.OWN_BYTES
+        ):
             return Why.MEMORY
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import sys
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from codels import processes
+from codels import __version__, processes
 from codels.checks import sandbox
 from codels.commands.run import with_runtime
 from codels.errors import UserError
@@ -26,7 +27,7 @@ from codels.settings import Settings
 N_SHOWN = 5
 """Of broken rows and of reasons for no answer; all are counted."""
 
-ENGINE = "engine"
+ENGINE = "codels: engine"
 """The id of a journal's row about the engine's process, which is no task's."""
 
 
@@ -42,6 +43,7 @@ class Options:
     out: str = ""
     is_json: bool = False
     is_typed: bool = False
+    is_unwalled: bool = False
 
 
 def evaluate(options: Options) -> int:
@@ -51,7 +53,7 @@ def evaluate(options: Options) -> int:
     tasks, broken = chosen.load(_data(options), options.n or chosen.n, options.seed)
     _tell(broken, tasks, options)
     if chosen.is_code_run:
-        print(f"codels: {sandbox.protection()}", file=sys.stderr)
+        _guard(options)
     with Journal(Path(options.out) if options.out else None, header) as journal:
         try:
             _run(options, chosen, tasks, journal)
@@ -65,6 +67,13 @@ def evaluate(options: Options) -> int:
     reasons = Counter(row["reason"] for row in rows if row.get("reason"))
     print(_as_json(header, numbers, reasons, broken) if options.is_json else _as_table(header, numbers, reasons))
     return 0
+
+
+def _guard(options: Options) -> None:
+    """Say what protects this machine from the code that is run. Raises `UserError` where nothing does."""
+    if not sandbox.has_walls() and not options.is_unwalled:
+        raise UserError(f"{sandbox.protection()}. With --without-walls it runs all the same")
+    print(f"codels: {sandbox.protection()}", file=sys.stderr)
 
 
 def _of_engine(journal: Journal) -> list[Number]:
@@ -105,9 +114,13 @@ def _header(options: Options) -> Row:
     """What a run is, so that no other one is taken for it."""
     header: Row = {"set": options.set, "model": options.model, "seed": options.seed, "typed": options.is_typed}
     if options.model not in WITHOUT_MODEL:
-        header["weights"] = sources.fingerprint(store.locate(find(options.model)))
+        card = find(options.model)
+        decoding = repr((__version__, card.beams, card.copy_weights, card.gate if options.is_typed else None))
+        header["weights"] = sources.fingerprint(store.locate(card))
+        header["decoding"] = hashlib.sha256(decoding.encode()).hexdigest()[:16]
     data = _data(options)
-    return {**header, "data": data.name, "data_bytes": data.stat().st_size if data.is_file() else 0}
+    files = [data] if data.is_file() else data.rglob("*.py")
+    return {**header, "data": data.name, "data_bytes": sum(file.stat().st_size for file in files if file.is_file())}
 
 
 def _data(options: Options) -> Path:

@@ -66,7 +66,7 @@ def described(answer: Answer) -> Row:
     return {
         "reason": answer.reason,
         "logprob": round(best.logprob, 4),
-        "confidence": getattr(best, "confidence", None),
+        "confidence": best.confidence,
         "stages": {stage: round(ms, 3) for stage, ms in answer.stages.items()},
         "n_prompt": stats.n_prompt if stats else 0,
         "n_reused": stats.n_reused if stats else 0,

@@ -6,6 +6,7 @@ The first line says what was run. A file of another model, set, seed or data is 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -42,7 +43,7 @@ class Journal:
         if self._file is None:
             return
         try:
-            self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            self._file.write(json.dumps(row) + "\n")
             self._file.flush()
         except OSError as error:
             raise UserError(f"cannot write to {self._file.name!r}: {error.strerror}; what is there is kept") from error
@@ -52,7 +53,8 @@ class Journal:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._file:
-            self._file.close()
+            with suppress(OSError):  # a full disk was told when the row was added
+                self._file.close()
 
 
 def _read(path: Path, header: Row) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from commands import PATIENCE_S, codels, start, write_script
 
+from codels.checks import sandbox
 from codels.evaluate import sets
 
 CODE = "".join(f"def f{n}(a, b):\n    total{n} = a + b\n    return total{n}\n\n\n" for n in range(60))
@@ -164,3 +165,33 @@ def test_an_interrupted_run_says_how_to_go_on(corpus: Path) -> None:
     assert b"the same command goes on from there" in err
     assert b"Traceback" not in err
     assert out.read_text("utf-8").endswith("}\n")
+
+
+def test_other_decoding_or_other_files_are_another_run(
+    corpus: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_script(corpus.parent, "m", answers={"": "a + b\n"})
+    (corpus.parent / "a.py").write_text(CODE, "utf-8")
+    command = ["evaluate", "m.json", "line-end", "--data", str(corpus.parent), "--n", "2", "--out", "rows.jsonl"]
+    assert codels(capsys, *command).code == 0
+    (corpus.parent / "a.py").write_text(CODE + "x = 1\n", "utf-8")
+    assert "holds a run with data_bytes" in codels(capsys, *command).err
+    (corpus.parent / "a.py").write_text(CODE, "utf-8")
+    monkeypatch.setattr("codels.commands.evaluate.__version__", "9.9.9")
+    assert "holds a run with decoding" in codels(capsys, *command).err
+
+
+@pytest.mark.usefixtures("app")
+def test_code_is_not_run_where_nothing_shuts_it_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"task_id": "1", "prompt": "def one():\n", "suffix": "", "canonical_solution": "    return 1\n"}
+    row |= {"test": "def check(f):\n    assert f() == 1\n", "entry_point": "one"}
+    (tmp_path / "set.jsonl").write_text(json.dumps(row) + "\n", "utf-8")
+    monkeypatch.setattr(sandbox, "has_walls", lambda: False)
+    command = ["evaluate", "reference", "infilling-single-line", "--data", str(tmp_path / "set.jsonl"), "--json"]
+    refused = codels(capsys, *command)
+    assert (refused.code, refused.out) == (2, "")
+    assert "--without-walls" in refused.err
+    said = codels(capsys, *command, "--without-walls")
+    assert numbers(said.out)["pass@1"] == 100.0

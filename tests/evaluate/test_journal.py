@@ -17,7 +17,7 @@ def run(path: Path, *ids: str, **changed: object) -> list[str]:
     """Add rows; the ids of all that are there then."""
     with Journal(path, {**HEADER, **changed}) as journal:
         for id_ in ids:
-            journal.add({"id": id_, "answer": "é\u2028\n"})
+            journal.add({"id": id_, "answer": "é\u2028\ud800\n"})
         return list(journal.rows)
 
 

@@ -34,6 +34,14 @@ while True:
     except BaseException: pass
 """
 
+HIDDEN = """
+import os, time
+files = [os.memfd_create(str(n)) for n in range(40)]
+for file in files:
+    os.write(file, bytes(15 << 20))
+time.sleep(1000)
+"""
+
 HOSTILE = [
     # what it does, the program, its limits, what ends it, its exit code (None where that does not matter)
     ("nothing", "", CALM, Why.EXIT, 0),
@@ -45,6 +53,8 @@ HOSTILE = [
     ("allocates 8 GB", "x = bytearray(8 << 30)", CALM, Why.MEMORY, 1),
     ("allocates without end", "x = []\nwhile True: x.append(bytearray(1 << 20))", SMALL, Why.MEMORY, 1),
     ("allocates in many processes", HOARDERS, replace(SMALL, n_processes=16), Why.MEMORY, None),
+    ("hides what it allocates", HIDDEN, replace(SMALL, file_bytes=32 * jails.MIB), Why.MEMORY, None),
+    ("opens too many files", "x = [open('/dev/null') for _ in range(99)]", CALM, Why.EXIT, 1),
     ("prints without end", "while True: print('x' * 1000)", SMALL, Why.OUTPUT, None),
     ("writes a huge file", "with open('f', 'wb') as f:\n  while True: f.write(b'x' * 65536)", SMALL, Why.FILE, 1),
     ("reads on", "import sys\nwhile True: sys.stdin.read(); sys.stdin.readline()", SOON, Why.TIME, None),
