@@ -107,7 +107,7 @@ def start(arguments: argparse.Namespace) -> Run:
         sys.exit("--from starts a decay phase: pass --decay with it, or leave it out to go on in --out")
     settings, encoder = recipe.load(arguments.config), Encoder(arguments.tokenizer)
     run = Run(settings, encoder, arguments.data, phase, Machine(arguments.bf16, arguments.compile))
-    if any(arguments.out.glob("ckpt-*.pt")):
+    if checkpoint.has_some(arguments.out):
         run.restore(arguments.out)
     elif arguments.source and arguments.source.suffix == ".gguf":
         run.adopt(arguments.source)
