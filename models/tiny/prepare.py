@@ -80,33 +80,40 @@ def prepare(shard: Path, out: Path, held_out: Fingerprints) -> None:
     made_of = {"source": [shard.name, shard.stat().st_size], "held_out_sha256": held_out.sha256 if is_learnt else None}
     if done.exists() and done.stat().st_mtime >= shard.stat().st_mtime and _is_made_of(out, name, made_of):
         return
+    part = out / f"{name}.utf8.part"
+    entries, report = _write_text(shard, part, held_out if is_learnt else None)
+    done.unlink(missing_ok=True)  # from here on, the text and its list do not go together
+    part.replace(out / f"{name}.utf8")
+    write_json(out / f"{name}.report.json", {**made_of, **report})
+    write_json(done, entries)
+
+
+def _write_text(
+    shard: Path, path: Path, held_out: Fingerprints | None
+) -> tuple[list[tuple[str, str, int]], dict[str, Any]]:
+    """The list of the files that were written (package, path, bytes), and the report."""
     entries: list[tuple[str, str, int]] = []
     broken: Counter[str] = Counter()
     dropped: list[tuple[str, str, str]] = []
     n_dropped_bytes = 0
-    with (out / f"{name}.utf8.part").open("wb") as text_file:
-        for file in tqdm(read(shard, broken), desc=name, unit=" files", mininterval=5):
+    with path.open("wb") as text_file:
+        for file in tqdm(read(shard, broken), desc=shard.name, unit=" files", mininterval=5):
             content = sources.plain(file.text).encode()
-            found = held_out.match(file.text) if is_learnt else None
+            found = held_out.match(file.text) if held_out else None
             if found:
                 dropped.append((file.package, file.path, found))
                 n_dropped_bytes += len(content)
             elif content.strip():
                 text_file.write(content)
                 entries.append((file.package, file.path, len(content)))
-    done.unlink(missing_ok=True)  # from here on, the text and its list do not go together
-    (out / f"{name}.utf8.part").replace(out / f"{name}.utf8")
-    report = {
+    return entries, {
         "n_files": len(entries),
         "n_bytes": sum(n for _, _, n in entries),
         "n_dropped_files": len(dropped),
         "n_dropped_bytes": n_dropped_bytes,
         "n_broken_rows": broken.total(),
-        **made_of,
         "dropped": dropped[:N_DROPPED_NAMED],
     }
-    write_json(out / f"{name}.report.json", report)
-    write_json(done, entries)
 
 
 def _is_made_of(out: Path, name: str, made_of: dict[str, Any]) -> bool:
