@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import sys
@@ -12,8 +13,11 @@ import torch
 
 N_KEPT = 2
 
-TORN = (RuntimeError, EOFError, ValueError, pickle.UnpicklingError)
-"""What torch raises for a file that is not whole."""
+TORN = (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError)
+"""What torch raises for an open file that is not whole: an offset before its start is an OSError."""
+
+NO_MEMORY = "allocate memory"
+"""What torch says, in a RuntimeError too, where a whole file is too big."""
 
 
 def save(folder: Path, state: dict[str, Any]) -> Path:
@@ -45,15 +49,41 @@ def newest(folder: Path) -> list[Path]:
     return sorted(folder.glob("ckpt-*.pt"))
 
 
+def has_some(folder: Path) -> bool:
+    """Whether a run has been here. Torn files count: it must not begin anew unasked."""
+    return any(folder.glob("ckpt-*.pt")) or any(folder.glob("ckpt-*.torn"))
+
+
 def load(path: Path) -> dict[str, Any]:
-    """One checkpoint, or the newest whole one of a folder; a torn file is named and passed over."""
-    for candidate in reversed(newest(path) if path.is_dir() else [path]):
+    """One checkpoint, or the newest whole one of a folder, where a torn file is named and set aside as `.torn`.
+
+    Ends with a sentence where a file is missing or may not be read, or where there is no whole one.
+    """
+    is_folder = path.is_dir()
+    for candidate in reversed(newest(path) if is_folder else [path]):
         try:
-            state: dict[str, Any] = torch.load(candidate, map_location="cpu", weights_only=True)
-        except TORN as error:
-            print(f"{candidate} is torn and passed over ({error!r:.200})", file=sys.stderr)
-            continue
+            file = candidate.open("rb")
+        except FileNotFoundError:
+            if is_folder:
+                continue  # another process of this run has set it aside
+            sys.exit(f"{candidate} does not exist: pass a checkpoint, or a folder with some")
         except OSError as error:
-            sys.exit(f"{candidate} cannot be read: {error.strerror}")
-        return state
-    sys.exit(f"{path} holds no checkpoint that can be read")
+            sys.exit(f"{candidate} cannot be read ({error.strerror}): mend that and start again")
+        with file:
+            try:
+                state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+            except TORN as error:
+                if NO_MEMORY in str(error):
+                    sys.exit(f"{candidate} does not fit into the memory ({error!r:.200}): free some and start again")
+                print(f"{candidate} is torn and passed over ({error!r:.200})", file=sys.stderr)
+            else:
+                return state
+        if is_folder:
+            _set_aside(candidate)
+    sys.exit(f"{path} holds no checkpoint that can be read: pass another, or remove its *.torn to begin anew")
+
+
+def _set_aside(path: Path) -> None:
+    """A torn file is none of the newest that are kept. Every process of a run does this at once: one is enough."""
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(path.with_suffix(".torn"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -40,7 +41,10 @@ MANIFEST = "MANIFEST.tsv"
 
 
 def collect(pin_list: Path, out: Path) -> None:
-    """Writes `SPLIT.jsonl.xz`, `MANIFEST.tsv` and `report.json`. What cannot be had is named, and the rest goes on."""
+    """Writes `SPLIT.jsonl.xz`, `MANIFEST.tsv` and `report.json`. What cannot be had is named, and the rest goes on.
+
+    Ends with a sentence, and leaves the shards as they are, where no package of the list can be used.
+    """
     pins = registry.read_pins(pin_list)
     cache = out / "packages"
     cache.mkdir(parents=True, exist_ok=True)
@@ -50,6 +54,12 @@ def collect(pin_list: Path, out: Path) -> None:
         done.append(clean(pin, cache))
         if done[-1].reason:
             tqdm.write(f"{pin.name} {pin.version} is left out: {done[-1].reason}")
+    reasons = Counter(package.reason for package in done[1:] if package.reason)
+    if pins and reasons.total() == len(pins):
+        common = reasons.most_common(1)[0][0]
+        sys.exit(
+            f"none of the {len(pins)} packages of {pin_list} can be used, most since {common}: mend that, try again"
+        )
     seen = Seen()
     for split in MAX_SEEN:
         write_split(split, [package for package in done if package.pin.split == split], out, seen)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,15 @@ class Excerpt:
 
 
 class Corpus:
-    """The files of one split, numbered over all its shards in order."""
+    """The files of one split, numbered over all its shards in order. Ends with a sentence where it has no text."""
 
     def __init__(self, folder: Path, split: str) -> None:
+        self.place = f"the {split} split of {folder}"
         shards = sorted(folder.glob(f"{split}*.files.json"))
         if not shards:
             sys.exit(f"{folder} holds no prepared {split} shard: run prepare.py first")
         self.names: list[tuple[str, str]] = []
-        self._maps: list[np.memmap] = []
+        self._maps: list[NDArray[np.uint8]] = []
         self._shard: list[int] = []
         self._start: list[int] = []
         sizes: list[int] = []
@@ -41,9 +43,11 @@ class Corpus:
                 sizes.append(n_bytes)
                 start += n_bytes
             text_path = path.with_name(path.name.replace(".files.json", ".utf8"))
-            self._maps.append(np.memmap(text_path, dtype=np.uint8, mode="r"))
+            self._maps.append(_mapped(text_path))
             if len(self._maps[-1]) != start:
                 sys.exit(f"{text_path} has not the {start} bytes of its list: delete both and run prepare.py again")
+        if not any(sizes):
+            sys.exit(f"{self.place} holds no text at all: give prepare.py a corpus with some")
         self._sizes = sizes
         self._ends = np.cumsum(np.array(sizes, dtype=np.int64))
 
@@ -80,3 +84,9 @@ class Corpus:
         base = self._start[number]
         content = self._maps[self._shard[number]][base + start : base + stop]
         return content.tobytes().decode("utf-8", errors="ignore")
+
+
+def _mapped(path: Path) -> NDArray[np.uint8]:
+    """The bytes of a file; none of one that is empty, which cannot be mapped, or is not there."""
+    is_there = path.exists() and path.stat().st_size > 0
+    return np.memmap(path, dtype=np.uint8, mode="r") if is_there else np.zeros(0, dtype=np.uint8)

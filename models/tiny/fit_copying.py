@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,7 @@ from codels.completion import CHARS_PER_TOKEN
 from codels.context import copies
 from codels.copyweights import BUCKETS, N_COLUMNS
 from codels.core import Site
+from codels.errors import CodelsError
 from codels.evaluate import sets
 from codels.generation import Part, Prompt
 from codels.prompt import Place, budget, render
@@ -121,6 +123,8 @@ def main() -> None:
         tasks, _ = sets.find(kind).load(args.data, args.n, args.seed)
         for task in tqdm(tasks, kind):
             tokens += teacher.read(prompt(model, task.site), task.gold.rstrip())
+    if not tokens:
+        sys.exit(f"{args.data} has no hole that fits the context window: pass more with --data or --n")
     cells = defaultdict(list)
     for seen in tokens:
         cells[seen.cell].append(seen)
@@ -131,4 +135,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except CodelsError as error:
+        sys.exit(str(error))

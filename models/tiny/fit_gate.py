@@ -1,6 +1,6 @@
 """When to speak: calibrates the gate of a model's card, and draws how precise it is against how often it speaks.
 
-    codels evaluate MODEL line-end --data valid.jsonl.xz --out valid.jsonl     # and for test
+    codels evaluate MODEL line-end --typed --data valid.jsonl.xz --out valid.jsonl     # and for test
     python fit_gate.py valid.jsonl [test.jsonl --picture curve.svg]
 
 Logistic regression (Platt, 1999) of "the first line is exactly right" on its log-probability, by Newton's method.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,21 +25,37 @@ STEPS = 50
 
 
 def load(path: Path) -> tuple[np.ndarray, np.ndarray, int]:
-    """Log-probabilities and whether they were right, of the rows with an answer; and the number of all rows."""
-    rows = [row for row in map(json.loads, path.read_text("utf-8").splitlines()) if "exact" in row]
-    answered = [row for row in rows if row["answer"]]
-    right = np.array([row["exact"] > 0 for row in answered], float)
-    return np.array([row["logprob"] for row in answered]), right, len(rows)
+    """Log-probabilities and whether they were right, of the rows with an answer; and the number of all rows.
+
+    Ends with a sentence for a file that is missing, is none of `codels evaluate`, or has no answers.
+    """
+    try:
+        rows = [row for row in map(json.loads, path.read_text("utf-8").splitlines()) if "exact" in row]
+        answered = [row for row in rows if row["answer"]]
+        right = np.array([row["exact"] > 0 for row in answered], float)
+        logprobs = np.array([row["logprob"] for row in answered], float)
+    except OSError as error:
+        sys.exit(f"{path} cannot be read ({error.strerror}): write it with codels evaluate --out")
+    except (ValueError, TypeError, KeyError) as error:
+        sys.exit(f"{path} is no file of codels evaluate line-end ({error!r:.100}): write it with --out")
+    if not answered:
+        sys.exit(f"{path} has no answers in {len(rows)} rows: evaluate more holes, with a card without [gate]")
+    return logprobs, right, len(rows)
 
 
 def fit(logprobs: np.ndarray, right: np.ndarray) -> tuple[float, float]:
-    """Intercept and slope."""
+    """Intercept and slope. Ends with a sentence where no chance fits: all are right, none is, or a line parts them."""
+    if right.all() or not right.any():
+        sys.exit(f"all {len(right)} answers are {'right' if right.all() else 'wrong'}: evaluate more holes")
     x = np.stack([np.ones_like(logprobs), logprobs], 1)
     beta = np.zeros(2)
     for _ in range(STEPS):
         p = 1 / (1 + np.exp(-x @ beta))
         hessian = (x * (p * (1 - p))[:, None]).T @ x
-        beta += np.linalg.solve(hessian, x.T @ (right - p))
+        try:
+            beta += np.linalg.solve(hessian, x.T @ (right - p))
+        except np.linalg.LinAlgError:
+            sys.exit(f"{len(right)} answers are too few, or too much alike, for a fit: evaluate more holes")
     return float(beta[0]), float(beta[1])
 
 
@@ -61,7 +78,7 @@ def report(name: str, gate: Gate, path: Path) -> list[tuple[float, float]]:
     chances = np.array([gate.chance(p) for p in logprobs])
     for step in ("low", "medium", "high"):
         shown = chances >= getattr(gate, step)
-        said = f"{right[shown].mean():.1%} right, {shown.sum() / n:.1%} shown"
+        said = f"{right[shown].mean():.1%} right, {shown.sum() / n:.1%} shown" if shown.any() else "nothing is shown"
         print(f"{name} {step:6} at {getattr(gate, step):.3f}: {said}")
     bins = [(low, (chances >= low) & (chances < low + 0.2)) for low in (0.0, 0.2, 0.4, 0.6, 0.8)]
     said = ", ".join(f"{chances[i].mean():.2f} → {right[i].mean():.2f} (n={i.sum()})" for _, i in bins if i.any())

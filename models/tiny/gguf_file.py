@@ -84,33 +84,11 @@ def _kind(name: str, weight: NDArray[np.float32], kind: GGMLQuantizationType) ->
     return GGMLQuantizationType.F16 if is_head else kind
 
 
-def read(path: Path, shape: Shape) -> tuple[Weights, list[str], int]:
-    """What `write` wrote, in F32 or F16: the weights under our names, the tokens' texts, how many it was trained on."""
-    reader = gguf.GGUFReader(path)
-    found = {tensor.name: tensor.data.astype(np.float32) for tensor in reader.tensors}
-    ours = {f"layers.{layer}.{name}.weight": name for layer in range(shape.layers) for name in LAYER_NAMES}
-    weights = {"embed_tokens.weight": found["token_embd.weight"], "norm.weight": found["output_norm.weight"]}
-    heads = {"self_attn.q_proj": shape.heads, "self_attn.k_proj": shape.kv_heads}
-    for name, kind in ours.items():
-        weight = found[f"blk.{name.split('.')[1]}.{LAYER_NAMES[kind]}.weight"]
-        weights[name] = halved(weight, heads[kind]) if kind in heads else weight
-    tokens = reader.fields[Keys.Tokenizer.LIST].contents()
-    seen = reader.fields.get("codels.tokens_seen")
-    return weights, tokens, int(seen.contents()) if seen else 0
-
-
 def interleaved(weight: NDArray[np.float32], n_heads: int) -> NDArray[np.float32]:
     """Rows of each head from (first half, second half) to pairs."""
     n_rows, n_columns = weight.shape
     halves = weight.reshape(n_heads, 2, n_rows // n_heads // 2, n_columns)
     return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(n_rows, n_columns))
-
-
-def halved(weight: NDArray[np.float32], n_heads: int) -> NDArray[np.float32]:
-    """The other way round."""
-    n_rows, n_columns = weight.shape
-    pairs = weight.reshape(n_heads, n_rows // n_heads // 2, 2, n_columns)
-    return np.ascontiguousarray(pairs.swapaxes(1, 2).reshape(n_rows, n_columns))
 
 
 def _add_label(writer: GGUFWriter, name: str, license_name: str, notes: dict[str, str]) -> None:

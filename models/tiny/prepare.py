@@ -1,8 +1,8 @@
 """Text shards from a cleaned corpus: drops what the evaluation sets or our tests hold, counts it, writes shards.
 
 Reads `*.jsonl.xz` (JSON lines: `p` package, `f` file, `t` text) and writes `NAME.utf8`, all texts one after
-another, and `NAME.files.json`, their packages, paths and lengths. A shard that was done already is skipped,
-so an interrupted run goes on where it was.
+another, `NAME.files.json`, their packages, paths and lengths, and `NAME.report.json`, the counts. A shard that was
+done already, from the same source and with the same texts held out, is skipped, so an interrupted run goes on.
 
     python prepare.py --packages packages.tsv --evaluation DIR --out DATA      # fetches and cleans a corpus first
     python prepare.py --from CORPUS --evaluation DIR --out DATA                # takes one that is there
@@ -14,15 +14,18 @@ import argparse
 import json
 import lzma
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 import sources
 from collect import MANIFEST, collect
-from contamination import Fingerprints, evaluation_texts, fingerprints, sources_of_tests
+from contamination import Fingerprints, fingerprints
+from evaluation import evaluation_texts, sources_of_tests
 from notice import NOTICE, write_notice
 
 TESTS = Path(__file__).parents[2] / "tests"
@@ -50,14 +53,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the text shards")
     arguments = parser.parse_args()
     source = arguments.source or arguments.out / "corpus"
+    sets = evaluation_texts(arguments.evaluation, (source, arguments.out)) if arguments.evaluation else {}
+    tests = sources_of_tests(arguments.tests)
     arguments.out.mkdir(parents=True, exist_ok=True)
     if arguments.packages:
         collect(arguments.packages, source)
     shards = sorted(source.glob("*.jsonl.xz"))
     if not shards:
         sys.exit(f"{source} holds no *.jsonl.xz: pass the folder of a corpus with --from")
-    sets = evaluation_texts(arguments.evaluation) if arguments.evaluation else {}
-    held_out = fingerprints({**sets, **sources_of_tests(arguments.tests)})
+    held_out = fingerprints({**sets, **tests})
     print(f"held out: {', '.join(held_out.sets)} ({len(held_out.hashes):,} runs of words)")
     for shard in shards:
         prepare(shard, arguments.out, held_out)
@@ -66,45 +70,84 @@ def main() -> None:
 
 
 def prepare(shard: Path, out: Path, held_out: Fingerprints) -> None:
-    """Writes one shard. Only training shards are filtered: the others are measured on, never learnt from."""
+    """Writes one shard. Only training shards are filtered: the others are measured on, never learnt from.
+
+    Ends with a sentence where the shard is torn.
+    """
     name = shard.name.removesuffix(".jsonl.xz")
     done = out / f"{name}.files.json"
-    if done.exists() and done.stat().st_mtime >= shard.stat().st_mtime:
+    is_learnt = name.startswith("train")
+    made_of = {"source": [shard.name, shard.stat().st_size], "held_out_sha256": held_out.sha256 if is_learnt else None}
+    if done.exists() and done.stat().st_mtime >= shard.stat().st_mtime and _is_made_of(out, name, made_of):
         return
+    part = out / f"{name}.utf8.part"
+    entries, report = _write_text(shard, part, held_out if is_learnt else None)
+    done.unlink(missing_ok=True)  # from here on, the text and its list do not go together
+    part.replace(out / f"{name}.utf8")
+    write_json(out / f"{name}.report.json", {**made_of, **report})
+    write_json(done, entries)
+
+
+def _write_text(
+    shard: Path, path: Path, held_out: Fingerprints | None
+) -> tuple[list[tuple[str, str, int]], dict[str, Any]]:
+    """The list of the files that were written (package, path, bytes), and the report."""
     entries: list[tuple[str, str, int]] = []
+    broken: Counter[str] = Counter()
     dropped: list[tuple[str, str, str]] = []
     n_dropped_bytes = 0
-    with (out / f"{name}.utf8.part").open("wb") as text_file:
-        for file in tqdm(read(shard), desc=name, unit=" files", mininterval=5):
+    with path.open("wb") as text_file:
+        for file in tqdm(read(shard, broken), desc=shard.name, unit=" files", mininterval=5):
             content = sources.plain(file.text).encode()
-            found = held_out.match(file.text) if name.startswith("train") else None
+            found = held_out.match(file.text) if held_out else None
             if found:
                 dropped.append((file.package, file.path, found))
                 n_dropped_bytes += len(content)
             elif content.strip():
                 text_file.write(content)
                 entries.append((file.package, file.path, len(content)))
-    (out / f"{name}.utf8.part").replace(out / f"{name}.utf8")
-    report = {
+    return entries, {
         "n_files": len(entries),
         "n_bytes": sum(n for _, _, n in entries),
         "n_dropped_files": len(dropped),
         "n_dropped_bytes": n_dropped_bytes,
+        "n_broken_rows": broken.total(),
         "dropped": dropped[:N_DROPPED_NAMED],
     }
-    write_json(out / f"{name}.report.json", report)
-    write_json(done, entries)
 
 
-def read(shard: Path) -> Iterator[File]:
-    """The files of a shard; a broken row is named and skipped."""
-    with lzma.open(shard, "rt", encoding="utf-8", newline="\n") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-                yield File(row["p"], row["f"], row["t"])
-            except (ValueError, KeyError) as error:
-                print(f"{shard.name}:{number}: broken row skipped ({error!r})", file=sys.stderr)
+def _is_made_of(out: Path, name: str, made_of: dict[str, Any]) -> bool:
+    """Whether a shard's report says so; one of an earlier version says nothing."""
+    try:
+        report = json.loads((out / f"{name}.report.json").read_text("utf-8"))
+        return {key: report[key] for key in made_of} == made_of
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return False
+
+
+def read(shard: Path, broken: Counter[str]) -> Iterator[File]:
+    """The files of a shard; a broken row is named, counted in `broken` by the kind of error, and skipped."""
+    try:
+        with lzma.open(shard) as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    yield _file(line)
+                except (ValueError, KeyError, TypeError, RecursionError) as error:
+                    broken[type(error).__name__] += 1
+                    print(f"{shard.name}:{number}: broken row skipped ({error!r:.200})", file=sys.stderr)
+    except (EOFError, lzma.LZMAError) as error:
+        sys.exit(f"{shard} is torn ({error}): fetch or write it again, then start again")
+
+
+def _file(line: bytes) -> File:
+    """Raises ValueError, KeyError or TypeError for a row that is none, and for text that UTF-8 cannot spell."""
+    row = json.loads(line.decode("utf-8"))
+    fields = [row[key] for key in ("p", "f", "t")]
+    for field in fields:
+        if not isinstance(field, str):
+            raise TypeError(f"{field!r:.40} is no text")
+        field.encode("utf-8")
+    return File(*fields)
 
 
 def write_json(path: Path, value: object) -> None:
@@ -117,7 +160,7 @@ def summary(out: Path) -> dict[str, dict[str, int]]:
     """The counts of every shard, without names."""
     return {
         path.name.removesuffix(".report.json"): {
-            key: value for key, value in json.loads(path.read_text("utf-8")).items() if key != "dropped"
+            key: value for key, value in json.loads(path.read_text("utf-8")).items() if isinstance(value, int)
         }
         for path in sorted(out.glob("*.report.json"))
     }

@@ -28,6 +28,7 @@ class Shape:
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
+        _check_counts("shape", self, "vocabulary", "d", "layers", "heads", "kv_heads", "ff", "context")
         check(self.d % self.heads == 0, f"d {self.d} is no multiple of heads {self.heads}")
         check(self.heads % self.kv_heads == 0, f"heads {self.heads} is no multiple of kv_heads {self.kv_heads}")
         check(self.ff % K_QUANT_BLOCK == 0, f"ff {self.ff} is no multiple of {K_QUANT_BLOCK}: no K-quant would fit")
@@ -69,6 +70,7 @@ class Training:
     workers: int = 0
 
     def __post_init__(self) -> None:
+        _check_counts("training", self, "rows", "micro_rows")
         check(self.rows % self.micro_rows == 0, f"rows {self.rows} is no multiple of micro_rows {self.micro_rows}")
 
 
@@ -83,12 +85,23 @@ class Recipe:
         return dataclasses.asdict(self)
 
 
+TABLES = ("shape", "mixture", "training")
+
+
 def load(path: Path) -> Recipe:
-    return parse(path.stem, tomllib.loads(path.read_text("utf-8")))
+    """Ends with a sentence for a file that is missing or is no TOML."""
+    try:
+        return parse(path.stem, tomllib.loads(path.read_text("utf-8")))
+    except OSError as error:
+        sys.exit(f"{path} cannot be read ({error.strerror}): pass a configuration such as config/nano.toml")
+    except ValueError as error:
+        sys.exit(f"{path} is no TOML ({error}): mend it, or pass a configuration such as config/nano.toml")
 
 
 def parse(name: str, tables: dict[str, Any]) -> Recipe:
-    """A recipe from the tables `shape`, `mixture` and `training`; an unknown key is named."""
+    """A recipe from the tables `shape`, `mixture` and `training`; an unknown table or key is named."""
+    unknown = ", ".join(sorted(tables.keys() - set(TABLES)))
+    check(not unknown, f"{name!r} has unknown tables ({unknown}): it may have {', '.join(TABLES)}")
     try:
         return Recipe(
             name,
@@ -98,6 +111,22 @@ def parse(name: str, tables: dict[str, Any]) -> Recipe:
         )
     except (TypeError, KeyError) as error:
         sys.exit(f"the configuration {name!r} does not parse: {error}")
+
+
+def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Which values of `training` and `mixture` are others now, in words."""
+    return [
+        f"{table}.{key} {before.get(table, {}).get(key)} → {value}"
+        for table in ("training", "mixture")
+        for key, value in now[table].items()
+        if before.get(table, {}).get(key) != value
+    ]
+
+
+def _check_counts(table: str, settings: Shape | Training, *names: str) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        check(isinstance(value, int) and value >= 1, f"{table}.{name} is {value!r}: it must be a whole number above 0")
 
 
 def check(holds: bool, message: str) -> None:

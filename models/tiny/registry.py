@@ -19,11 +19,16 @@ SPLITS = ("train", "valid", "test")
 FIELDS = ("name", "version", "sha256", "split")
 TIMEOUT_S = 600
 
+UNREACHABLE = "the registry cannot be reached"
+
 REASONS = {
     "DO NOT MATCH THE HASHES": "its file has changed (another sha256)",
+    "(Retry(": UNREACHABLE,
+    "Could not fetch URL": UNREACHABLE,
+    "Connection": UNREACHABLE,
     "No matching distribution": "it has vanished from the registry",
 }
-"""What pip says, in our words."""
+"""What pip says, in our words; the first that it says counts. It calls a package missing too when no one answers."""
 
 _LINE = re.compile(r"(?P<name>[a-z0-9-]+)\t(?P<version>[\w.+!]+)\t(?P<sha256>[0-9a-f]{64})\t(?P<split>\w+)")
 

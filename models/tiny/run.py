@@ -8,29 +8,27 @@ so that they never part ways.
 from __future__ import annotations
 
 import math
-import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Subset
 
 import checkpoint
-import gguf_file
+import gguf_read
 from corpus import Corpus
 from data import Row, Rows
 from model import Llama
 from optim import Muon
+from processes import join, prepared
 from progress import Phase, Progress
-from recipe import Recipe
+from recipe import Recipe, changes
 from tokenizer import Encoder
 
 ADAM_BETAS = (0.9, 0.98)
@@ -58,13 +56,13 @@ class Run:
         self._tail_seconds = 0.0  # of the step before, spent after the processes had agreed on its seconds
         self.is_stopping = self._has_signal = False
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._n_processes, self._rank = _join(self.device)
+        self._n_processes, self._rank = join(self.device)
         training = recipe.training
         if training.rows % (self._n_processes * training.micro_rows):
             sys.exit(f"{training.rows} rows do not share out over {self._n_processes} processes")
         torch.manual_seed(training.seed)
         self.model = Llama(recipe.shape).to(self.device)
-        self._loss, self._alone = _prepared(self.model, machine, self._n_processes)
+        self._loss, self._alone = prepared(self.model, machine.has_compiler, self._n_processes)
         self._precision = torch.bfloat16 if machine.has_bf16 else torch.float32
         self._muon = Muon(self.model.matrices().values(), training.matrix_rate, training.weight_decay, self._precision)
         self._adam = torch.optim.AdamW(self.model.vectors().values(), training.vector_rate, ADAM_BETAS, weight_decay=0)
@@ -110,12 +108,12 @@ class Run:
         self.model.zero_grad()
         training = self.recipe.training
         weights = torch.where(rows.is_answer, training.answer_weight, 1.0)
-        ids, weights = (torch.split(part.to(self.device), training.micro_rows) for part in (rows.ids, weights))
+        pieces, shares = (torch.split(part.to(self.device), training.micro_rows) for part in (rows.ids, weights))
         total = torch.zeros((), device=self.device)
-        for number, (piece, weight) in enumerate(zip(ids, weights, strict=True), 1):
-            with self._alone() if number < len(ids) else nullcontext():
+        for number, (piece, weight) in enumerate(zip(pieces, shares, strict=True), 1):
+            with self._alone() if number < len(pieces) else nullcontext():
                 with torch.autocast(self.device.type, self._precision, self._precision != torch.float32):
-                    loss = self._loss(piece[:, :-1], piece[:, 1:].contiguous(), weight[:, 1:]) / len(ids)
+                    loss = self._loss(piece[:, :-1], piece[:, 1:].contiguous(), weight[:, 1:]) / len(pieces)
                 loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total.item()
@@ -156,7 +154,7 @@ class Run:
             checkpoint.save(folder, state)
 
     def restore(self, path: Path) -> None:
-        """Goes on from a checkpoint, or the newest of a folder."""
+        """Goes on from a checkpoint, or the newest of a folder, with the settings of now; changes of them are said."""
         state = checkpoint.load(path)
         if state["tokenizer_sha256"] != self.encoder.sha256:
             sys.exit(f"{path} was trained with another tokenizer: pass the one with sha256 {state['tokenizer_sha256']}")
@@ -165,11 +163,16 @@ class Run:
         self.model.load_state_dict(state["model"])
         self._muon.load_state_dict(state["muon"])
         self._adam.load_state_dict(state["adam"])
+        for group in self._muon.param_groups:
+            group["weight_decay"] = self.recipe.training.weight_decay  # the state brought the one of then
         self.progress = Progress(**state["progress"])
+        changed = changes(state["recipe"], self.recipe.as_dict())
+        if changed and self.is_first:
+            print(f"{path} was trained with other settings, the run goes on with the new ones: {'; '.join(changed)}")
 
     def adopt(self, path: Path) -> None:
         """Goes on from exported weights, a GGUF file in F16 or F32: the optimisers begin anew, the rows do not."""
-        weights, tokens, n_tokens = gguf_file.read(path, self.recipe.shape)
+        weights, tokens, n_tokens = gguf_read.read(path, self.recipe.shape)
         if tokens != self.encoder.tokens:
             sys.exit(f"{path} has other tokens than the tokenizer: pass the one that it was trained with")
         self.model.load_state_dict({name: torch.from_numpy(weight) for name, weight in weights.items()})
@@ -182,24 +185,3 @@ class Run:
 
     def _take_signal(self) -> None:
         self._has_signal = True
-
-
-def _prepared(
-    model: Llama, machine: Machine, n_processes: int
-) -> tuple[Callable[[Tensor, Tensor, Tensor], Tensor], Callable[[], AbstractContextManager[None]]]:
-    """The model as it is trained, and a context in which its gradients stay with this process."""
-    compiled: nn.Module = torch.compile(model) if machine.has_compiler else model  # type: ignore[assignment]
-    if n_processes == 1:
-        return compiled, nullcontext
-    parallel = DistributedDataParallel(compiled, forward_sync_buffers=False)
-    return parallel, parallel.no_sync
-
-
-def _join(device: torch.device) -> tuple[int, int]:
-    """How many processes there are, and which one this is."""
-    n_processes, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
-    if n_processes > 1:
-        if device.type == "cuda":
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))  # before anything of this process is put there
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    return n_processes, rank

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,13 +45,19 @@ PIECE_CHARS = 20_000
 
 
 class Encoder:
-    """Text to ids and back."""
+    """Text to ids and back. Ends with a sentence for a file that is missing or is no tokenizer."""
 
     def __init__(self, path: Path) -> None:
-        self._tokenizer = Tokenizer.from_file(str(path))
+        try:
+            content = path.read_bytes()
+            self._tokenizer = Tokenizer.from_buffer(content)
+        except OSError as error:
+            sys.exit(f"{path} cannot be read ({error.strerror}): pass the tokenizer.json that tokenizer.py wrote")
+        except ValueError as error:
+            sys.exit(f"{path} is no tokenizer ({error}): pass the tokenizer.json that tokenizer.py wrote")
         self._tokenizer.encode_special_tokens = True
         self.n_tokens: int = self._tokenizer.get_vocab_size()
-        self.sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.sha256 = hashlib.sha256(content).hexdigest()
 
     def encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids

@@ -2,9 +2,11 @@
 
     torchrun --nproc-per-node 2 train.py --config config/nano.toml --data DIR --tokenizer FILE --out DIR
     torchrun --nproc-per-node 2 train.py ... --out OTHER --from DIR --decay --minutes 40
+    torchrun --nproc-per-node 2 train.py ... --out OTHER --from FILE.gguf        # exported weights, with --decay or not
 
 Started again with the same `--out`, it goes on from the newest checkpoint and gives the losses that it would have
-given. SIGTERM writes a checkpoint and ends. A step's rows depend on the seed and its number only.
+given; `--from` is not read then. Exported weights (F16 or F32) go on as they are, in a constant or a decay phase, with
+optimisers that begin anew. SIGTERM writes a checkpoint and ends. A step's rows depend on the seed and its number only.
 """
 
 from __future__ import annotations
@@ -98,16 +100,24 @@ class Log:
 
 
 def start(arguments: argparse.Namespace) -> Run:
-    """A run that is fresh, goes on from its own folder, or decays a copy of another's checkpoint."""
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    """A run that is fresh, goes on from its own folder, decays a copy of a checkpoint, or goes on from a GGUF file.
+
+    `--from` is read where `--out` has no checkpoint yet. Ends with a sentence where the options do not go together.
+    """
     phase = Phase(arguments.tokens, arguments.minutes * 60 if arguments.minutes else None, arguments.decay)
     if arguments.decay and phase.is_open:
         sys.exit("--decay needs an end: pass --tokens or --minutes")
     if arguments.source and arguments.source.suffix != ".gguf" and not arguments.decay:
         sys.exit("--from starts a decay phase: pass --decay with it, or leave it out to go on in --out")
+    has_some = checkpoint.has_some(arguments.out)
+    if arguments.decay and not has_some and not arguments.source:
+        sys.exit(f"--decay ends a run, and {arguments.out} has no checkpoint: pass the run's folder with --from")
     settings, encoder = recipe.load(arguments.config), Encoder(arguments.tokenizer)
     run = Run(settings, encoder, arguments.data, phase, Machine(arguments.bf16, arguments.compile))
-    if any(arguments.out.glob("ckpt-*.pt")):
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    if has_some:
+        if arguments.source and run.is_first:
+            print(f"{arguments.out} has checkpoints, the run goes on from them: --from {arguments.source} is not read")
         run.restore(arguments.out)
     elif arguments.source and arguments.source.suffix == ".gguf":
         run.adopt(arguments.source)
@@ -115,6 +125,17 @@ def start(arguments: argparse.Namespace) -> Run:
         run.restore(arguments.source)
         run.progress = run.progress.as_new_phase()
     return run
+
+
+def above_0(text: str) -> float:
+    """A limit: 0 would end the run before its first step, or never."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0: pass one, or leave it out for no limit")
+    return value
 
 
 def parse() -> argparse.Namespace:
@@ -130,8 +151,8 @@ def parse() -> argparse.Namespace:
         type=Path,
         help="checkpoint or folder that a decay phase starts from, or exported weights (.gguf)",
     )
-    parser.add_argument("--tokens", type=float, help="end of this phase, in tokens of this phase (default: none)")
-    parser.add_argument("--minutes", type=float, help="end of this phase, in minutes of training (default: none)")
+    parser.add_argument("--tokens", type=above_0, help="end of this phase, in tokens of this phase (default: none)")
+    parser.add_argument("--minutes", type=above_0, help="end of this phase, in minutes of training (default: none)")
     parser.add_argument(
         "--bf16", action="store_true", help="mixed precision: for GPUs, and CPUs with AMX or AVX512-BF16"
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,9 @@ N_PLAIN = 60
 N_HOLES = 120
 HOLE_TOKENS = 512
 """Of an example with a hole, at most: about what a keystroke's prompt holds."""
+
+MAX_TRIES = 3_000
+"""Places for one hole. Even blocks are found in one of ten, where files are program text."""
 
 KINDS = {"line_end": holes.line_end, "line": holes.whole_line, "block": holes.block}
 
@@ -53,7 +57,14 @@ class Validation:
 
 
 def _excerpts(corpus: Corpus, n_tokens: int) -> Iterator[Excerpt]:
-    """Places in the packages by turns."""
+    """Places in the packages by turns; ends the program where no file is long enough for one."""
+    least = 2 * n_tokens
+    if not any(corpus.size(number) > least for number in range(len(corpus))):
+        sys.exit(f"{corpus.place} has no file of more than {least} bytes: prepare more, or take a smaller context")
+    return _turns(corpus, n_tokens, least)
+
+
+def _turns(corpus: Corpus, n_tokens: int, least: int) -> Iterator[Excerpt]:
     rng = Random(SEED)
     packages: dict[str, list[int]] = defaultdict(list)
     for number, (package, _) in enumerate(corpus.names):
@@ -62,7 +73,7 @@ def _excerpts(corpus: Corpus, n_tokens: int) -> Iterator[Excerpt]:
         for package in sorted(packages):
             number = rng.choice(packages[package])
             size = corpus.size(number)
-            if size > 2 * n_tokens:
+            if size > least:
                 yield corpus.excerpt(number, rng.randrange(size), n_tokens * BYTES_A_TOKEN)
 
 
@@ -73,13 +84,14 @@ def _plain(encoder: Encoder, found: Excerpt, n_ids: int) -> tuple[list[int], int
 
 
 def _example(rows: Rows, kind: str, excerpts: Iterator[Excerpt], number: int) -> tuple[list[int], int]:
-    """An example whose hole is not empty."""
+    """An example whose hole is not empty; ends the program where there is none."""
     rng = Random(f"{SEED}/{kind}/{number}")
-    while True:
+    for _ in range(MAX_TRIES):
         found = next(excerpts)
         hole = KINDS[kind](rng, found.text, found.focus)
         if hole and found.text[slice(*hole)].strip():
             return rows.cut(rng, found.text, hole, min(HOLE_TOKENS, rows.n_ids - 1))
+    sys.exit(f"{rows.corpus.place} has no place for a hole of the kind {kind}: prepare files of program text")
 
 
 def _mine(items: list[tuple[list[int], int]]) -> list[tuple[list[int], int]]:

@@ -43,6 +43,9 @@ MIN_EQUAL = {"f32": 1.0, "q8_0": 0.75}
 
 FEW_PROMPTS = 20
 
+MAX_TRIES = 3_000
+"""Places for one prompt."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -133,7 +136,8 @@ def failures(report: dict[str, Any]) -> Iterator[str]:
 
 
 def _prompt(rng: Random, corpus: Corpus, encoder: Encoder, limit: int) -> list[int]:
-    while True:
+    """Ends the program where no place has text before it."""
+    for _ in range(MAX_TRIES):
         number, byte = corpus.file_at(rng.randrange(corpus.n_bytes))
         found = corpus.excerpt(number, byte, PREFIX_CHARS + SUFFIX_CHARS)
         start, end = holes.draw(rng, found.text, found.focus)
@@ -142,6 +146,7 @@ def _prompt(rng: Random, corpus: Corpus, encoder: Encoder, limit: int) -> list[i
         prefix = encoder.encode(found.text[max(0, start - PREFIX_CHARS) : start])[-limit // 2 :]
         if prefix:
             return [FIM_PREFIX, FIM_SUFFIX, *suffix, FIM_MIDDLE, *prefix]
+    sys.exit(f"{corpus.place} has no place with text before it: prepare files of program text")
 
 
 def parse() -> argparse.Namespace:

@@ -41,13 +41,65 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     assert checkpoint.load(tmp_path)["progress"]["step"] == 1
 
 
-@pytest.mark.parametrize("n_bytes", [0, 1, 10, 500, 1000])
-def test_a_torn_file_is_named_and_passed_over(tmp_path: Path, n_bytes: int, capsys: pytest.CaptureFixture[str]) -> None:
-    checkpoint.save(tmp_path, state(1))
+@pytest.mark.parametrize("n_bytes", [*range(0, 1200, 37), 1, 2, 4, 10])
+def test_a_torn_file_is_named_and_set_aside(tmp_path: Path, n_bytes: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is none of the two that are kept, and no one is told to go on from it."""
+    for step in (1, 2):
+        checkpoint.save(tmp_path, state(step))
     whole = (tmp_path / "ckpt-00000001.pt").read_bytes()
-    (tmp_path / "ckpt-00000002.pt").write_bytes(whole[:n_bytes])
+    (tmp_path / "ckpt-00000003.pt").write_bytes(whole[:n_bytes])
+    assert checkpoint.load(tmp_path)["progress"]["step"] == 2
+    assert "ckpt-00000003.pt is torn" in capsys.readouterr().err
+    assert "ckpt-00000002.pt" in checkpoint.kept(tmp_path)
+    checkpoint.save(tmp_path, state(4))
+    assert steps(tmp_path) == ["ckpt-00000002.pt", "ckpt-00000003.torn", "ckpt-00000004.pt"]
+
+
+@pytest.mark.parametrize("moment", ["open", "rename"])
+def test_another_process_sets_the_torn_file_aside_at_once(
+    tmp_path: Path, moment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint.save(tmp_path, state(1))
+    torn = tmp_path / "ckpt-00000002.pt"
+    torn.write_bytes(b"PK")
+    kept = getattr(Path, moment)
+
+    def late(path: Path, *arguments: Any) -> Any:
+        if path == torn and torn.exists():
+            torn.replace(torn.with_suffix(".torn"))
+        return kept(path, *arguments)
+
+    monkeypatch.setattr(Path, moment, late)
     assert checkpoint.load(tmp_path)["progress"]["step"] == 1
-    assert "ckpt-00000002.pt is torn" in capsys.readouterr().err
+    assert steps(tmp_path) == ["ckpt-00000001.pt", "ckpt-00000002.torn"]
+
+
+def test_only_torn_files_are_no_reason_to_begin_anew(tmp_path: Path) -> None:
+    assert not checkpoint.has_some(tmp_path)
+    (tmp_path / "ckpt-00000001.pt").write_bytes(b"PK")
+    for _ in range(2):
+        with pytest.raises(SystemExit, match=r"holds no checkpoint .*remove its \*\.torn"):
+            checkpoint.load(tmp_path)
+        assert checkpoint.has_some(tmp_path)
+
+
+def test_a_torn_file_that_was_asked_for_stays(tmp_path: Path) -> None:
+    (tmp_path / "ckpt-00000001.pt").write_bytes(b"PK")
+    with pytest.raises(SystemExit, match="holds no checkpoint that can be read"):
+        checkpoint.load(tmp_path / "ckpt-00000001.pt")
+    assert steps(tmp_path) == ["ckpt-00000001.pt"]
+
+
+def test_a_file_that_does_not_fit_into_the_memory_is_not_torn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint.save(tmp_path, state(1))
+
+    def no_memory(*_: Any, **__: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(torch, "load", no_memory)
+    with pytest.raises(SystemExit, match="does not fit into the memory"):
+        checkpoint.load(tmp_path)
+    assert steps(tmp_path) == ["ckpt-00000001.pt"]
 
 
 def test_what_a_kill_left_behind_is_cleared(tmp_path: Path) -> None:
@@ -58,5 +110,5 @@ def test_what_a_kill_left_behind_is_cleared(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "nothing.pt"])
 def test_no_checkpoint_is_told(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SystemExit, match=r"holds no checkpoint|cannot be read"):
+    with pytest.raises(SystemExit, match=r"holds no checkpoint|does not exist: pass"):
         checkpoint.load(tmp_path / name)

@@ -90,3 +90,18 @@ def test_a_package_ends_at_its_cap(monkeypatch: pytest.MonkeyPatch) -> None:
     package = collect.Package(collect.Pin("a", "1", "0" * 64, "train"))
     kept = [path for path, _ in collect.kept([(f"{n}.py", code(n)) for n in range(4)], package, collect.Seen())]
     assert kept == ["0.py", "1.py"]
+
+
+def test_a_registry_that_does_not_answer_ends_the_run(
+    pin_list: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no reason to say that packages have vanished, and shards of an earlier run stay."""
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    for name, value in {"INDEX_URL": "http://127.0.0.1:9/simple", "RETRIES": "1", "CONFIG_FILE": "/dev/null"}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    pin_list.write_text("".join(pin_list.read_text().splitlines(keepends=True)[:2]))
+    with pytest.raises(SystemExit, match=r"none of the 1 packages .* most since the registry cannot be reached"):
+        collect.collect(pin_list, tmp_path / "corpus")
+    assert not list((tmp_path / "corpus").glob("*.jsonl.xz"))

@@ -1,12 +1,8 @@
 """Files that share ten words in a row with an evaluation set, or with our own tests."""
 
-import gzip
-import json
-from pathlib import Path
-
 import pytest
 
-from contamination import evaluation_texts, fingerprints, sources_of_tests
+from contamination import fingerprints
 
 ANSWER = "def add(first, second):\n    total = first + second\n    return total if total else None"
 MARKS = fingerprints({"answers": iter([ANSWER])})
@@ -35,22 +31,13 @@ def test_no_set_at_all_matches_nothing() -> None:
     assert fingerprints({}).match(ANSWER) is None
 
 
-def test_sets_are_read_from_their_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "ours").mkdir()
-    with gzip.open(tmp_path / "ours" / "rows.jsonl.gz", "wt") as file:
-        file.write(json.dumps({"id": 1, "parts": [{"code": ANSWER}]}) + "\n{broken\n")
-    assert fingerprints(evaluation_texts(tmp_path)).match(ANSWER) == "ours"
-    assert "rows.jsonl.gz:2: broken row skipped" in capsys.readouterr().err
+@pytest.mark.parametrize("other", ["", "another", ANSWER.replace("total", "sum")])
+def test_other_texts_have_another_hash(other: str) -> None:
+    """Words count too: runs of the same form have the same hashes."""
+    assert fingerprints({"a": iter([other])}).sha256 != MARKS.sha256
+    assert fingerprints({"another name": iter([ANSWER])}).sha256 == MARKS.sha256
 
 
-def test_a_folder_without_sets_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="holds no evaluation set"):
-        evaluation_texts(tmp_path)
-
-
-def test_imports_of_tests_do_not_count(tmp_path: Path) -> None:
-    imports = "import os\nimport re\nimport sys\nfrom pathlib import (\n    Path,\n    PurePath,\n)\nimport json\n"
-    (tmp_path / "test_it.py").write_text(imports + "\n\n" + ANSWER)
-    marks = fingerprints(sources_of_tests(tmp_path))
-    assert marks.match(imports) is None
-    assert marks.match(ANSWER) == "tests"
+def test_there_may_be_many_sets() -> None:
+    many = fingerprints({f"set{n}": iter([ANSWER.replace("total", f"total{n}")]) for n in range(300)})
+    assert many.match(ANSWER.replace("total", "total299")) == "set299"

@@ -19,6 +19,11 @@ REFUSED = [
     ("shape", "ff", 100, "no multiple of 256"),
     ("shape", "colour", 1, "colour"),
     ("mixture", "fim", 1.5, "mixture.fim is 1.5"),
+    ("shape", "heads", 0, "shape.heads is 0: it must be a whole number above 0"),
+    ("shape", "layers", -1, "shape.layers is -1"),
+    ("shape", "context", 0.5, "shape.context is 0.5"),
+    ("training", "micro_rows", 0, "training.micro_rows is 0"),
+    ("mixtures", "fim", 0.5, r"unknown tables \(mixtures\): it may have shape, mixture, training"),
     ("training", "micro_rows", 3, "no multiple of micro_rows"),
 ]
 
