@@ -41,11 +41,14 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path) -> None:
     assert checkpoint.load(tmp_path)["progress"]["step"] == 1
 
 
-@pytest.mark.parametrize("n_bytes", [*range(0, 1200, 37), 1, 2, 4, 10])
+@pytest.mark.parametrize("n_bytes", [0, 1, 2, 4, 10, 500, 1000, 4338, 5676, 20_000, 40_000, 66_000, 100_000, -1])
 def test_a_torn_file_is_named_and_set_aside(tmp_path: Path, n_bytes: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is none of the two that are kept, and no one is told to go on from it."""
+    """It is none of the two that are kept, and no one is told to go on from it.
+
+    Between about 4 and 69 kB, torch looks for the end before the start: an OSError.
+    """
     for step in (1, 2):
-        checkpoint.save(tmp_path, state(step))
+        checkpoint.save(tmp_path, state(step, n=20_000))
     whole = (tmp_path / "ckpt-00000001.pt").read_bytes()
     (tmp_path / "ckpt-00000003.pt").write_bytes(whole[:n_bytes])
     assert checkpoint.load(tmp_path)["progress"]["step"] == 2
