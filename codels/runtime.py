@@ -53,6 +53,8 @@ class Runtime:
             self._told.clear()
         is_same = self.card and (settings.model, settings.threads) == (self.settings.model, self.settings.threads)
         self.settings = settings
+        for problem in store.user_cards()[1]:
+            self._tell(problem)
         if is_same:
             return
         self.model = None

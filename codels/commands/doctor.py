@@ -57,7 +57,9 @@ def _installed() -> Iterator[str]:
         except importlib.metadata.PackageNotFoundError:
             yield f"✗ {package} is not installed: pip install {package}"
     yield f"  {sandbox.protection()}"
-    yield f"  models of your own can be put into {store.models_folder()}"
+    yield f"  models of your own can be put into {store.models_folder()}, their cards into {store.cards_folder()}"
+    for problem in store.user_cards()[1]:
+        yield f"✗ {problem}"
 
 
 def _described(card: ModelCard) -> Iterator[str]:
@@ -65,9 +67,10 @@ def _described(card: ModelCard) -> Iterator[str]:
     size_mb = path.stat().st_size / 1e6
     languages = ", ".join(sorted(card.languages)) or "any language"
     yield f"✓ model {card.id}: {languages}; {size_mb:.1f} MB; licence {card.license or 'unknown'}; {path}"
-    if card.files[0].sha256:
+    if all(file.sha256 for file in store.files(card).values()):
         if not store.verify(card):
-            raise ModelError(f"{path} is not the file that its card describes (sha256 differs): install codels again")
+            remedy = f"`codels models pull {card.id}`" if card.files[0].repo else "install codels again"
+            raise ModelError(f"{path} is not the file that its card describes (sha256 differs): {remedy}")
         yield "✓ its sha256 is the card's"
 
 

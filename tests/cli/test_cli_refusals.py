@@ -32,7 +32,7 @@ REFUSED = [
     (["complete", "app.py:5:18"], "columns go from 1 to 17, not 18"),
     (["complete", "app.py:6:11"], "line 6 of app.py has 9 characters: columns go from 1 to 10, not 11"),
     (["complete", "empty.py:2:1"], "empty.py has 1 lines"),
-    (["complete", "app.py:5:17", "--model", "nothing"], "there is no model 'nothing'; known are codels-tiny"),
+    (["complete", "app.py:5:17", "--model", "nothing"], "there is no model 'nothing'; `codels models list` shows"),
     (["complete", "app.py:5:17", "--model", "nothing.gguf"], "nothing.gguf does not exist"),
     (["complete", "app.py:5:17", "--model", "folder.py"], "there is no model 'folder.py'"),
     (["complete", "app.py:5:17", "--model", "~nobody-here/x.gguf"], "~nobody-here"),
