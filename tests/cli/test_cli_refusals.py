@@ -40,6 +40,11 @@ REFUSED = [
     (["complete", "app.py:5:17", "--model", "cut.gguf"], "cut.gguf cannot be loaded, it may be truncated"),
     (["complete", "app.py:5:17", "--model", "text.gguf"], "text.gguf is not a GGUF file"),
     (["complete", "app.py:5:17", "--model", "crash.json"], "the engine died (exit code 11): is there enough memory"),
+    (["models", "info", "nothing"], "there is no model 'nothing'; `codels models list` shows"),
+    (["models", "path", "nothing.gguf"], "nothing.gguf does not exist"),
+    (["models", "pull", "codels-tiny"], "codels-tiny is not on the hub: there is nothing to pull"),
+    (["models", "rm", "codels-tiny"], "codels-tiny was not pulled, so "),
+    (["models", "verify", "nothing"], "there is no model 'nothing'"),
     (["serve", "--tcp", "0.0.0.0:2087"], "--tcp needs HOST:PORT on this machine"),
 ]
 
@@ -68,6 +73,9 @@ def test_an_address_that_somebody_else_has_is_one_line_and_exit_code_2(capsys: p
 MISUSED = [
     ([], "required"),
     (["sing"], "invalid choice"),
+    (["models"], "required"),
+    (["models", "eat"], "invalid choice"),
+    (["models", "pull"], "ID"),
     (["complete"], "FILE:LINE:COL"),
     (["complete", "a:1:1", "b:1:1"], "unrecognized arguments"),
     (["complete", "a:1:1", "--model"], "expected one argument"),

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import hub as hubs
 import pytest
+from hub import SIZE, Cards
 from huggingface_hub import constants
 
 from codels.registry import download, store
 from codels.registry.card import ModelCard, ModelFile
 
-SIZE = 3_000_000
-
 
 @pytest.fixture(autouse=True)
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(store, "models_folder", lambda: tmp_path / "models")
+    monkeypatch.setattr(store, "cards_folder", lambda: tmp_path / "cards")
     monkeypatch.setattr(download, "WAITS_S", (0.0,) * 5)
     return tmp_path / "models"
 
@@ -33,9 +33,6 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[hubs.Hub]:
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
         monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)
         yield serving
-
-
-Cards = Callable[..., ModelCard]
 
 
 @pytest.fixture

@@ -9,7 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from codels.registry.card import ModelCard
+
 COMMIT = "c" * 40
+
+SIZE = 3_000_000
+
+Cards = Callable[..., ModelCard]
+"""Makes a card of the hub's file, as it is or with fields that are not so."""
 
 
 @dataclass

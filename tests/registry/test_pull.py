@@ -12,8 +12,7 @@ from pathlib import Path
 
 import hub as hubs
 import pytest
-from conftest import SIZE, Cards
-from hub import COMMIT, Handler, Hub, cut, ignore_range, refuse, too_much, wrong_range
+from hub import COMMIT, SIZE, Cards, Handler, Hub, cut, ignore_range, refuse, too_much, wrong_range
 
 from codels.cancel import CancelToken
 from codels.errors import DownloadError, Stopped, UserError
@@ -122,6 +121,21 @@ def test_a_refusal_is_a_sentence_with_the_remedy(
     assert words.format(hub=hub.address) in str(error.value)
     assert "\n" not in str(error.value)
     assert list(models.rglob("*.gguf")) == []
+
+
+def test_the_token_goes_to_the_hub_and_not_to_the_host_of_the_bytes(
+    hub: Hub, card: Cards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    tokens: list[str] = []
+
+    def look(handler: Handler) -> bool:
+        tokens.append(handler.headers.get("Authorization", ""))
+        return False
+
+    hub.heads, hub.faults = [look], [look]
+    fetch(card())
+    assert tokens == ["Bearer hf_secret", ""]
 
 
 def test_nobody_listening_is_a_sentence(hub: Hub, card: Cards, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,6 +167,7 @@ STARTS = [
     ),
     ("a model that does not exist", "from codels.cli import main; main(['complete', 'x.py:1:1', '--model', 'none'])"),
     ("a baseline measured", "from codels.cli import main; main(['evaluate', 'copy', 'line-end', '--data', 'none'])"),
+    ("the list of models", "from codels.cli import main; main(['models', 'list'])"),
     ("what a pull is made of", "import codels.registry.pull"),
     ("the keystroke's own modules", "import codels.completion, codels.runtime, codels.registry.store"),
 ]
