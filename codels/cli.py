@@ -101,6 +101,9 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     verify = commands.add_parser("verify", parents=[json_], help="check the hashes of the files")
     verify.add_argument("models", metavar="ID", nargs="*", help="a model id (all that are on this machine)")
     commands.add_parser("path", parents=[one, json_], help="where the file of a model lies")
+    add = commands.add_parser("add", parents=[json_], help="make a model of your own .gguf file known")
+    add.add_argument("path", metavar="PATH")
+    add.add_argument("--id", default="", help="what it is to be called (the name of the file)")
     commands.add_parser("rm", parents=[one, json_], help="remove what was pulled of a model")
     parser.set_defaults(run=_models)
 
@@ -169,4 +172,8 @@ def _models(options: argparse.Namespace) -> int:
         from codels.commands.pull import pull_model
 
         return pull_model(options.model, options.offline, options.json)
+    if options.command == "add":
+        from codels.commands.add import add
+
+        return add(options.path, options.id, options.json)
     return {"info": models.info, "path": models.path, "rm": models.remove}[options.command](options.model, options.json)

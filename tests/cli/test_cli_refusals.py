@@ -44,6 +44,13 @@ REFUSED = [
     (["models", "path", "nothing.gguf"], "nothing.gguf does not exist"),
     (["models", "pull", "codels-tiny"], "codels-tiny is not on the hub: there is nothing to pull"),
     (["models", "rm", "codels-tiny"], "codels-tiny was not pulled, so "),
+    (
+        ["models", "add", "owner/name"],
+        "'owner/name' is no file; a repository cannot be added yet: fetch its .gguf file",
+    ),
+    (["models", "add", "model.json", "--id", "codels-tiny"], "there is a model codels-tiny already: choose another"),
+    (["models", "add", "app.py"], "there is no model 'app.py'"),
+    (["models", "add", "text.gguf"], "text.gguf is not a GGUF file"),
     (["models", "verify", "nothing"], "there is no model 'nothing'"),
     (["serve", "--tcp", "0.0.0.0:2087"], "--tcp needs HOST:PORT on this machine"),
 ]
