@@ -6,7 +6,7 @@ from pathlib import Path
 
 from codels.registry import memory, store
 from codels.registry.card import ModelCard
-from codels.registry.remedies import size_text
+from codels.registry.progress import size_text
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 

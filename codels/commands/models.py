@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from codels.errors import CodelsError, UserError
-from codels.registry import memory, partial, pins, store
+from codels.registry import memory, pins, store
 from codels.registry.card import ModelCard
-from codels.registry.remedies import size_text
+from codels.registry.progress import size_text
 
 MEMORY_TOKENS = 4096
 """For which the memory is shown: as much as prompts use."""
@@ -65,6 +65,8 @@ def verify(names: list[str], is_json: bool) -> int:
 
 def remove(name: str, is_json: bool) -> int:
     """Delete what was pulled of a model, and what is half there; never a file that somebody else put somewhere."""
+    from codels.registry import partial  # its imports would make the list slow
+
     card = store.find(name)
     if not card.files[0].repo:
         raise UserError(f"{card.id} was not pulled, so {store.place(card, card.files[0])} stays")

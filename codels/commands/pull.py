@@ -7,9 +7,8 @@ import sys
 
 from codels.cancel import CancelToken
 from codels.registry import store
-from codels.registry.progress import Progress
+from codels.registry.progress import Progress, size_text
 from codels.registry.pull import Talk, pull
-from codels.registry.remedies import size_text
 
 _CLEAR = "\r\x1b[K"
 

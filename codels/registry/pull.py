@@ -13,7 +13,7 @@ from codels.registry import pins, remedies, store
 from codels.registry.card import ModelCard, ModelFile
 from codels.registry.download import Hub, wait
 from codels.registry.partial import Partial, check_space
-from codels.registry.progress import Meter, Progress
+from codels.registry.progress import Meter, Progress, size_text
 
 LOCK_S = 0.2
 """Between looks at whether another pull has ended."""
@@ -61,7 +61,7 @@ def _is_there(known: ModelFile, path: Path) -> bool:
 
 def _pull(file: ModelFile, path: Path, call: _Call) -> None:
     if call.is_offline:
-        size = f", {remedies.size_text(file.size)}" if file.size else ""
+        size = f", {size_text(file.size)}" if file.size else ""
         raise DownloadError(
             f"codels.offline is set, so nothing is fetched: {file.path} of {file.repo} on the hub would be needed{size}"
         )

@@ -80,8 +80,3 @@ def disk_sentence(error: OSError, path: str) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"the disk is full: make room for {path} and pull again, which goes on from there"
     return f"{error.filename or path} cannot be written: {error.strerror or error}"
-
-
-def size_text(n_bytes: int) -> str:
-    """1,234,567 bytes are 1.2 MB; for people."""
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
