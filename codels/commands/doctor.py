@@ -21,7 +21,7 @@ from codels.registry.card import ModelCard
 from codels.runtime import Runtime, find
 from codels.settings import Settings
 
-_PACKAGES = ("llama-cpp-python", "pygls", "lsprotocol", "numpy", "platformdirs")
+_PACKAGES = ("llama-cpp-python", "pygls", "lsprotocol", "numpy", "platformdirs", "huggingface_hub")
 
 _PROBE = ("def area(width, height):\n", "    return width *\n")
 """Python, for every model that knows it; the caret stands at the end."""
