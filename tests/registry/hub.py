@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+from codels.cancel import CancelToken
 from codels.registry.card import ModelCard
+from codels.registry.pull import Talk, pull
 
 COMMIT = "c" * 40
 
@@ -145,3 +148,16 @@ def too_much(handler: Handler) -> bool:
     handler.head(200)
     handler.wfile.write(handler.hub.data + b"more")
     return True
+
+
+Fault = Callable[[Handler], bool]
+
+
+def fetch(model: ModelCard, told: list[str] | None = None, is_offline: bool = False) -> Path:
+    said = [] if told is None else told
+    return pull(model, Talk(said.append, lambda _progress: None), CancelToken(), is_offline)
+
+
+def part(models: Path) -> Path:
+    (found,) = models.rglob("*.part")
+    return found
