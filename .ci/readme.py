@@ -33,7 +33,7 @@ def table() -> str:
 def _row(card: ModelCard) -> str:
     quantisation = card.quantisations[0]
     sizes = [file.size for file in card.files if file.quantisation == quantisation]
-    need = memory.estimate(card, quantisation, min(card.context_window, MEMORY_TOKENS)).total_bytes
+    need = memory.estimate(card, quantisation, min(card.context_window or MEMORY_TOKENS, MEMORY_TOKENS)).total_bytes
     cells = (
         f"`{card.id}`" if card.files[0].repo else BUILT_IN.format(id=card.id),
         ", ".join(name.capitalize() for name in sorted(card.languages)) or "many",
@@ -43,7 +43,7 @@ def _row(card: ModelCard) -> str:
         size_text(need) if need else "",
         card.license + ("\\*" if card.license_note else ""),
     )
-    return f"| {' | '.join(cells)} |\n".replace("|  |", "| |")
+    return f"|{'|'.join(f' {cell} ' if cell else ' ' for cell in cells)}|\n"
 
 
 def filled(text: str) -> str:
