@@ -12,6 +12,7 @@ from codels.prompt import Order
 from codels.prompt.families import FAMILIES
 from codels.registry import store
 from codels.registry.card import ModelCard, ModelFile, parse
+from codels.registry.memory import BITS_PER_WEIGHT
 
 HEAD = 'id = "m"\nbackend = "llama.cpp"\n'
 FILE = '[[files]]\npath = "m.gguf"\n'
@@ -115,6 +116,9 @@ def test_a_broken_card_is_named_with_its_field(text: str, says: str) -> None:
 
 
 BUILT_IN = [card for card in store.package_cards().values() if not card.files[0].repo]
+ON_THE_HUB = [card for card in store.package_cards().values() if card.files[0].repo]
+
+FREE_LICENSES = {"MIT", "Apache-2.0"}
 
 
 @pytest.mark.parametrize("card", BUILT_IN, ids=lambda card: card.id)
@@ -130,6 +134,27 @@ def test_a_card_in_the_package_says_how_it_is_prompted_and_may_be_used(card: Mod
     assert card.family in FAMILIES
     assert card.license
     assert store.find(card.id) is card
+
+
+@pytest.mark.parametrize("card", ON_THE_HUB, ids=lambda card: card.id)
+def test_a_card_of_the_hub_says_where_its_files_are_and_what_each_is(card: ModelCard) -> None:
+    assert card.repo
+    assert card.sources
+    assert len(card.quantisations) == len(card.files)
+    for file in card.files:
+        assert file.repo
+        assert file.path.endswith(".gguf")
+        assert file.quantisation in BITS_PER_WEIGHT
+        assert file.quantisation.lower() in file.path.lower()
+
+
+@pytest.mark.parametrize("card", ON_THE_HUB, ids=lambda card: card.id)
+def test_a_card_of_the_hub_promises_only_what_its_template_can_do(card: ModelCard) -> None:
+    family = FAMILIES[card.family]
+    assert family.template(card.order)
+    assert (Skill.FIM in card.skills) == (family.name != "plain")
+    assert card.skills
+    assert card.license in FREE_LICENSES or card.license_note, "a licence that restricts use is explained"
 
 
 def test_cards_know_each_other_apart() -> None:
