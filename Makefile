@@ -3,7 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python3.14; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done || true)
 BIN := .venv/bin
 
-.PHONY: try test lint install dev bench picture recipe-smoke clean
+.PHONY: try test lint install dev bench picture readme recipe-smoke clean
 
 try: install  ## see the built-in model complete real code
 	@$(BIN)/codels try
@@ -34,6 +34,9 @@ recipe-smoke:  ## the built-in model's recipe from text to a suggestion, with a 
 picture:  ## the README's picture, taken from a real Neovim in tmux
 	@$(or $(PYTHON),python3) .ci/install.py dev picture
 	$(BIN)/python tests/e2e/picture/picture.py editors/nvim/ghost.png
+
+readme: install  ## the README's table of models, from their cards
+	$(BIN)/python .ci/readme.py
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import io
 import os
 import sys
@@ -87,7 +86,29 @@ def _parser() -> argparse.ArgumentParser:
     )
     evaluate.add_argument("--json", action="store_true", help="the numbers as JSON")
     evaluate.set_defaults(run=_evaluate)
+
+    _add_models(commands.add_parser("models", help="the models there are: see, fetch, check, remove"))
     return parser
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    one = argparse.ArgumentParser(add_help=False)
+    one.add_argument("model", metavar="ID", help="a model id, or ID:QUANTISATION")
+    json_ = argparse.ArgumentParser(add_help=False)
+    json_.add_argument("--json", action="store_true", help="the answer as JSON")
+    commands.add_parser("list", parents=[json_], help="all models; a check mark: it is on this machine")
+    commands.add_parser("info", parents=[one, json_], help="what is known of a model")
+    pull = commands.add_parser("pull", parents=[one, json_], help="fetch a model from the Hugging Face hub")
+    pull.add_argument("--offline", action="store_true", help="fetch nothing, and say what would be needed")
+    verify = commands.add_parser("verify", parents=[json_], help="check the hashes of the files")
+    verify.add_argument("models", metavar="ID", nargs="*", help="a model id (all that are on this machine)")
+    commands.add_parser("path", parents=[one, json_], help="where the file of a model lies")
+    add = commands.add_parser("add", parents=[json_], help="make a model of your own .gguf file known")
+    add.add_argument("path", metavar="PATH")
+    add.add_argument("--id", default="", help="what it is to be called (the name of the file)")
+    commands.add_parser("rm", parents=[one, json_], help="remove what was pulled of a model")
+    parser.set_defaults(run=_models)
 
 
 def _count(text: str) -> int:
@@ -97,6 +118,8 @@ def _count(text: str) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    import asyncio  # which `codels models list` can do without
+
     async def run() -> int:
         from codels.engine.process import spawn
 
@@ -140,3 +163,21 @@ def _evaluate(options: argparse.Namespace) -> int:
     names = {"model": options.model, "set": options.set, "data": options.data, "out": options.out}
     flags = {"is_json": options.json, "is_typed": options.typed, "is_unwalled": options.without_walls}
     return evaluate(Options(**names, **flags, n=options.n, seed=options.seed))
+
+
+def _models(options: argparse.Namespace) -> int:
+    from codels.commands import models
+
+    if options.command == "list":
+        return models.list_(options.json)
+    if options.command == "verify":
+        return models.verify(options.models, options.json)
+    if options.command == "pull":
+        from codels.commands.pull import pull_model
+
+        return pull_model(options.model, options.offline, options.json)
+    if options.command == "add":
+        from codels.commands.add import add
+
+        return add(options.path, options.id, options.json)
+    return {"info": models.info, "path": models.path, "rm": models.remove}[options.command](options.model, options.json)

@@ -4,6 +4,8 @@ CodelsError
 ├── UserError              a path, position, model id or option that does not exist or fit
 ├── ModelError             a model file that cannot be used
 │   └── MarkerMissing      its vocabulary lacks a marker that its family needs
+├── DownloadError          a file of a model could not be fetched; the message says what is kept and what helps
+│   └── Stopped            somebody stopped it
 ├── PromptTooLong          more tokens than the context window holds: fit again, smaller
 ├── EngineDown             the engine process is not there (loading, crashed, stopped)
 └── BackendMissing         the library behind a backend is not installed
@@ -33,6 +35,14 @@ class MarkerMissing(ModelError):
             "correct the family in its card, or use the model without fill-in-the-middle"
         )
         self.marker = marker
+
+
+class DownloadError(CodelsError):
+    """A file of a model could not be fetched from the hub."""
+
+
+class Stopped(DownloadError):
+    """A pull was stopped on purpose."""
 
 
 class PromptTooLong(CodelsError):

@@ -23,8 +23,8 @@ from codels.settings import Settings
 _MARKERS = tuple(dict.fromkeys(marker for family in FAMILIES.values() for marker in family.all_markers))
 
 
-DEFAULT_CONTEXT_WINDOW = 4096
-"""Tokens, for a model without a card: as much as prompts use. What it was trained on may take all the memory."""
+MAX_CONTEXT_WINDOW = 4096
+"""Tokens: as much as prompts use. What a model was trained on may take all the memory."""
 
 
 class Runtime:
@@ -53,6 +53,8 @@ class Runtime:
             self._told.clear()
         is_same = self.card and (settings.model, settings.threads) == (self.settings.model, self.settings.threads)
         self.settings = settings
+        for problem in store.user_cards()[1]:
+            self._tell(problem)
         if is_same:
             return
         self.model = None
@@ -110,7 +112,7 @@ def find(name: str) -> ModelCard:
 def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
     """Raises `ModelError` where the file is not as the card says."""
     threads = settings.threads or max(1, (os.cpu_count() or 2) - 1)
-    window = card.context_window or DEFAULT_CONTEXT_WINDOW
+    window = min(card.context_window or MAX_CONTEXT_WINDOW, MAX_CONTEXT_WINDOW)
     return LoadSpec(card.backend, str(store.locate(card)), window, threads, _MARKERS, card.copy_weights, card.beams)
 
 

@@ -30,6 +30,8 @@ class Settings:
     """0 takes the likeliest token each time."""
     eagerness: Eagerness = Eagerness.MEDIUM
     """How sure the model must be before it speaks unasked: "low" shows the least, "high" the most."""
+    offline: bool = False
+    """Nothing is fetched from the network; what would have been needed is said."""
     threads: int = 0
     """CPU threads of the model; 0 means one less than there are cores, and at least one."""
 
@@ -62,6 +64,7 @@ _CHECKS: dict[str, _Check] = {
         "a number from 0 to 2",
     ),
     "eagerness": (lambda value: value in list(Eagerness), f"one of {', '.join(Eagerness)}"),
+    "offline": _BOOL,
     "threads": _whole(0, 256),
 }
 

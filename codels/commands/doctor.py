@@ -21,7 +21,7 @@ from codels.registry.card import ModelCard
 from codels.runtime import Runtime, find
 from codels.settings import Settings
 
-_PACKAGES = ("llama-cpp-python", "pygls", "lsprotocol", "numpy", "platformdirs")
+_PACKAGES = ("llama-cpp-python", "pygls", "lsprotocol", "numpy", "platformdirs", "huggingface_hub")
 
 _PROBE = ("def area(width, height):\n", "    return width *\n")
 """Python, for every model that knows it; the caret stands at the end."""
@@ -57,7 +57,9 @@ def _installed() -> Iterator[str]:
         except importlib.metadata.PackageNotFoundError:
             yield f"✗ {package} is not installed: pip install {package}"
     yield f"  {sandbox.protection()}"
-    yield f"  models of your own can be put into {store.models_folder()}"
+    yield f"  models of your own can be put into {store.models_folder()}, their cards into {store.cards_folder()}"
+    for problem in store.user_cards()[1]:
+        yield f"✗ {problem}"
 
 
 def _described(card: ModelCard) -> Iterator[str]:
@@ -65,9 +67,11 @@ def _described(card: ModelCard) -> Iterator[str]:
     size_mb = path.stat().st_size / 1e6
     languages = ", ".join(sorted(card.languages)) or "any language"
     yield f"✓ model {card.id}: {languages}; {size_mb:.1f} MB; licence {card.license or 'unknown'}; {path}"
-    if card.files[0].sha256:
+    if all(file.sha256 for file in store.files(card).values()):
         if not store.verify(card):
-            raise ModelError(f"{path} is not the file that its card describes (sha256 differs): install codels again")
+            again = f"`codels models rm {card.id}`, then pull it again"
+            remedy = again if card.files[0].repo else "install codels again"
+            raise ModelError(f"{path} is not the file that its card describes (sha256 differs): {remedy}")
         yield "✓ its sha256 is the card's"
 
 

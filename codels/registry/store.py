@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import platformdirs
 
 from codels.errors import ModelError, UserError
 from codels.prompt import Order
-from codels.registry import card
+from codels.registry import card, pins
 from codels.registry.card import ModelCard, ModelFile
 
 _CARDS = Path(__file__).parent / "cards"
@@ -19,22 +19,57 @@ _WEIGHTS = Path(__file__).parent.parent / "weights"
 _BACKEND_OF = {".gguf": "llama.cpp", ".json": "fake"}
 
 
-@cache
 def cards() -> dict[str, ModelCard]:
-    """All cards by id."""
+    """All cards by id; a user's card takes the place of the package's."""
+    return {**package_cards(), **user_cards()[0]}
+
+
+@cache
+def package_cards() -> dict[str, ModelCard]:
+    """The cards that come with codels, by id."""
     found = (card.parse(path.read_text("utf-8"), path.name) for path in sorted(_CARDS.glob("*.toml")))
     return {c.id: c for c in found}
 
 
+def user_cards() -> tuple[dict[str, ModelCard], tuple[str, ...]]:
+    """The cards in `cards_folder()` by id, read anew each time; and a sentence for each that was skipped."""
+    found: dict[str, ModelCard] = {}
+    problems = []
+    for path in sorted(cards_folder().glob("*.toml")):
+        try:
+            mine = _at_home(card.parse(path.read_text("utf-8"), str(path)))
+            if mine.id in found:
+                raise UserError(f"the model card {path} has the id {mine.id}, as another one before it")
+        except (UserError, OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: a home of nobody
+            said = str(error) if isinstance(error, UserError) else f"the model card {path} cannot be read: {error}"
+            problems.append(f"{said}; it is skipped")
+            continue
+        found[mine.id] = mine
+    return found, tuple(problems)
+
+
+def _at_home(mine: ModelCard) -> ModelCard:
+    """A user's card says where a file of the user lies: a bare name is one in the models folder."""
+    files = (f if f.repo else replace(f, path=str(models_folder() / Path(f.path).expanduser())) for f in mine.files)
+    return replace(mine, files=tuple(files))
+
+
 def models_folder() -> Path:
-    """Where a model file can be put, to be named without its path."""
+    """Where model files lie: those that were pulled, in a folder each; others, to be named without their paths."""
     return platformdirs.user_data_path("codels", appauthor=False) / "models"
 
 
+def cards_folder() -> Path:
+    """Where users put cards of their own, a TOML file each."""
+    return platformdirs.user_config_path("codels", appauthor=False) / "models"
+
+
 def find(name: str) -> ModelCard:
-    """The card of a model id, or one made up for a model file: a path, or a name in `models_folder()`."""
-    if name in cards():
-        return cards()[name]
+    """The card of a model: an id, `ID:QUANTISATION`, or one made up for a path or a file in `models_folder()`."""
+    known = cards()
+    bare, colon, quantisation = name.partition(":")
+    if bare in known:
+        return known[bare].choose(quantisation) if colon else known[bare]
     path = Path(name).expanduser()
     if not path.is_file() and (models_folder() / name).is_file():
         path = models_folder() / name
@@ -44,25 +79,50 @@ def find(name: str) -> ModelCard:
         return ModelCard(
             path.name, _BACKEND_OF[path.suffix], (ModelFile(str(path.absolute())),), family=family, order=order
         )
-    raise UserError(f"there is no model {name!r}; known are {', '.join(cards())}, or name the path of a .gguf file")
+    raise UserError(
+        f"there is no model {name!r}; `codels models list` shows those that there are, or name the path of a .gguf file"
+    )
+
+
+def place(model: ModelCard, file: ModelFile) -> Path:
+    """Where a file of a model lies, or will."""
+    if file.repo:
+        return models_folder() / model.name / file.path
+    return _WEIGHTS / file.path  # an absolute path stays as it is
+
+
+def files(model: ModelCard) -> dict[Path, ModelFile]:
+    """The files of the first quantisation that is there whole, the main one first, with what is known of each.
+
+    Raises `ModelError` where there is none, with the remedy.
+    """
+    for quantisation in model.quantisations:
+        places = {place(model, file): file for file in model.files if file.quantisation == quantisation}
+        if all(path.is_file() for path in places):
+            return {path: pins.pinned(file, path) for path, file in places.items()}
+    if any(file.repo for file in model.files):
+        raise ModelError(f"the model {model.id} is not on this machine: `codels models pull {model.id}` fetches it")
+    raise ModelError(f"the model file {place(model, model.files[0])} does not exist; name another one in codels.model")
 
 
 def locate(model: ModelCard) -> Path:
-    """The main file of a model. Raises `ModelError` where it is missing or has another size than its card says."""
-    file = model.files[0]
-    path = _WEIGHTS / file.path  # an absolute path stays as it is
-    if not path.is_file():
-        raise ModelError(f"the model file {path} does not exist; name another one in codels.model")
-    if file.size and path.stat().st_size != file.size:
-        raise ModelError(
-            f"{path} has {path.stat().st_size} bytes where its card says {file.size}: it is truncated or changed; "
-            "install codels again, or fetch the file again"
-        )
-    return path
+    """The main file of a model. Raises `ModelError` where one is missing or has another size than its card says."""
+    there = files(model)
+    for path, file in there.items():
+        if file.size and path.stat().st_size != file.size:
+            again = (
+                f"`codels models pull {model.id}` fetches it again"
+                if file.repo
+                else "install codels again, or fetch the file again"
+            )
+            raise ModelError(
+                f"{path} has {path.stat().st_size} bytes where its card says {file.size}: it is truncated or changed; "
+                f"{again}"
+            )
+    return next(iter(there))
 
 
 def verify(model: ModelCard) -> bool:
-    """Whether the main file's hash is the card's; reads the whole file."""
-    file = model.files[0]
-    with locate(model).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+    """Whether each file has the hash of its card or pin; reads the whole files."""
+    locate(model)
+    return all(pins.digest(path) == file.sha256 for path, file in files(model).items())

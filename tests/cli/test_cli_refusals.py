@@ -32,7 +32,7 @@ REFUSED = [
     (["complete", "app.py:5:18"], "columns go from 1 to 17, not 18"),
     (["complete", "app.py:6:11"], "line 6 of app.py has 9 characters: columns go from 1 to 10, not 11"),
     (["complete", "empty.py:2:1"], "empty.py has 1 lines"),
-    (["complete", "app.py:5:17", "--model", "nothing"], "there is no model 'nothing'; known are codels-tiny"),
+    (["complete", "app.py:5:17", "--model", "nothing"], "there is no model 'nothing'; `codels models list` shows"),
     (["complete", "app.py:5:17", "--model", "nothing.gguf"], "nothing.gguf does not exist"),
     (["complete", "app.py:5:17", "--model", "folder.py"], "there is no model 'folder.py'"),
     (["complete", "app.py:5:17", "--model", "~nobody-here/x.gguf"], "~nobody-here"),
@@ -40,6 +40,18 @@ REFUSED = [
     (["complete", "app.py:5:17", "--model", "cut.gguf"], "cut.gguf cannot be loaded, it may be truncated"),
     (["complete", "app.py:5:17", "--model", "text.gguf"], "text.gguf is not a GGUF file"),
     (["complete", "app.py:5:17", "--model", "crash.json"], "the engine died (exit code 11): is there enough memory"),
+    (["models", "info", "nothing"], "there is no model 'nothing'; `codels models list` shows"),
+    (["models", "path", "nothing.gguf"], "nothing.gguf does not exist"),
+    (["models", "pull", "codels-tiny"], "codels-tiny is not on the hub: there is nothing to pull"),
+    (["models", "rm", "codels-tiny"], "codels-tiny was not pulled, so "),
+    (
+        ["models", "add", "owner/name"],
+        "'owner/name' is no file; a repository cannot be added yet: fetch its .gguf file",
+    ),
+    (["models", "add", "model.json", "--id", "codels-tiny"], "there is a model codels-tiny already: choose another"),
+    (["models", "add", "app.py"], "there is no model 'app.py'"),
+    (["models", "add", "text.gguf"], "text.gguf is not a GGUF file"),
+    (["models", "verify", "nothing"], "there is no model 'nothing'"),
     (["serve", "--tcp", "0.0.0.0:2087"], "--tcp needs HOST:PORT on this machine"),
 ]
 
@@ -68,6 +80,9 @@ def test_an_address_that_somebody_else_has_is_one_line_and_exit_code_2(capsys: p
 MISUSED = [
     ([], "required"),
     (["sing"], "invalid choice"),
+    (["models"], "required"),
+    (["models", "eat"], "invalid choice"),
+    (["models", "pull"], "ID"),
     (["complete"], "FILE:LINE:COL"),
     (["complete", "a:1:1", "b:1:1"], "unrecognized arguments"),
     (["complete", "a:1:1", "--model"], "expected one argument"),

@@ -57,7 +57,7 @@ WRONG = [
     (True, []),
     ({"codels": {"": {}}}, ["unknown setting 'codels.'"]),
     ({"codels": {"é\ud800": {}}}, ["unknown setting"]),
-    ({"codels": {"model": "no-such-model"}}, ["there is no model 'no-such-model'; known are codels-tiny"]),
+    ({"codels": {"model": "no-such-model"}}, ["there is no model 'no-such-model'; `codels models list` shows"]),
     ({"codels": {"model": "/nowhere/x.gguf"}}, ["/nowhere/x.gguf does not exist"]),
     ({"codels": {"model": "~nobody-here/x.gguf"}}, ["~nobody-here"]),
     ({"codels": {"model": "x" * 5000 + ".gguf"}}, ["File name too long"]),

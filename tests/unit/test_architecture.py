@@ -93,7 +93,9 @@ OUTSIDE = [
     ("torch", "codels.backends."),
     ("transformers", "codels.backends."),
     ("ctransformers", "codels.backends."),
-    ("socket", "codels.nobody."),  # no network
+    ("huggingface_hub", "codels.registry.download"),
+    ("httpx2", "codels.registry.download"),
+    ("socket", "codels.nobody."),  # no other network
     ("urllib.request", "codels.nobody."),
     ("http", "codels.nobody."),
     ("requests", "codels.nobody."),
@@ -111,6 +113,7 @@ def test_the_libraries_are_found_where_they_live() -> None:
     """So that the test above does not pass for want of finding anything."""
     assert any(name.startswith("pygls.") for name in imports(PACKAGE / "lsp" / "protocol.py"))
     assert "llama_cpp" in imports(PACKAGE / "backends" / "llamanative.py")
+    assert "httpx2" in imports(PACKAGE / "registry" / "download.py")
 
 
 WORDS = ("utf_16", "utf-16", "utf16")
@@ -150,7 +153,7 @@ def test_a_module_says_what_it_is(path: Path) -> None:
     assert path.name in ("__main__.py",) or ast.get_docstring(ast.parse(path.read_text("utf-8")))
 
 
-HEAVY = {"pygls", "lsprotocol", "llama_cpp", "numpy", "torch", "cattrs"}
+HEAVY = {"pygls", "lsprotocol", "llama_cpp", "numpy", "torch", "cattrs", "huggingface_hub", "httpx2", "filelock"}
 
 STARTS = [
     ("help", "from codels.cli import main; main(['--help'])"),
@@ -164,6 +167,8 @@ STARTS = [
     ),
     ("a model that does not exist", "from codels.cli import main; main(['complete', 'x.py:1:1', '--model', 'none'])"),
     ("a baseline measured", "from codels.cli import main; main(['evaluate', 'copy', 'line-end', '--data', 'none'])"),
+    ("the list of models", "from codels.cli import main; main(['models', 'list'])"),
+    ("what a pull is made of", "import codels.registry.pull"),
     ("the keystroke's own modules", "import codels.completion, codels.runtime, codels.registry.store"),
 ]
 

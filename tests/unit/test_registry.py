@@ -12,6 +12,7 @@ from codels.prompt import Order
 from codels.prompt.families import FAMILIES
 from codels.registry import store
 from codels.registry.card import ModelCard, ModelFile, parse
+from codels.registry.memory import BITS_PER_WEIGHT
 
 HEAD = 'id = "m"\nbackend = "llama.cpp"\n'
 FILE = '[[files]]\npath = "m.gguf"\n'
@@ -26,18 +27,24 @@ def test_a_full_card() -> None:
         'title = "T"\nfamily = "starcoder2"\norder = "spm"\nskills = ["fim", "embed"]\nlanguages = ["c", "go"]\n'
         'context_window = 16384\nlicense = "MIT"\nbeams = 4\n'
     )
-    file = f'size = 7\nsha256 = "{"0a" * 32}"\nurl = "https://example.org/m.gguf"\n'
-    card = parse(HEAD + head + FILE + file + FILE, "m.toml")
+    facts = (
+        'license_note = "N"\nrepo = "o/m"\nsources = ["a", "b"]\n'
+        "parameters = 7\nlayers = 2\nkv_heads = 3\nhead_dim = 4\n"
+    )
+    file = f'size = 7\nsha256 = "{"0a" * 32}"\nrepo = "o/m-GGUF"\nrevision = "abc"\nquantisation = "Q8_0"\n'
+    card = parse(HEAD + head + facts + FILE + file + '[[files]]\npath = "n.gguf"\n', "m.toml")
     assert (card.family, card.order, card.context_window, card.beams) == ("starcoder2", Order.SPM, 16384, 4)
     assert (card.skills, card.languages) == ({Skill.FIM, Skill.EMBED}, {"c", "go"})
-    assert card.files == (ModelFile("m.gguf", 7, "0a" * 32, "https://example.org/m.gguf"), ModelFile("m.gguf"))
+    assert (card.license_note, card.repo, card.sources) == ("N", "o/m", ("a", "b"))
+    assert (card.parameters, card.layers, card.kv_heads, card.head_dim) == (7, 2, 3, 4)
+    assert card.files == (ModelFile("m.gguf", 7, "0a" * 32, "o/m-GGUF", "abc", "Q8_0"), ModelFile("n.gguf"))
 
 
 BROKEN = [
     # the card, what the error says besides the card's name
     ("id = ]", "line 1"),
     ("\nid = m\n", "line 2"),
-    ("", "id is missing; it must be a text that is not empty"),
+    ("", "id is missing; it must be a name of letters, digits and . _ + -"),
     ('id = "m"\n' + FILE, "backend is missing"),
     (HEAD, "files is missing; it must be one [[files]] table at least"),
     (HEAD + "files = []\n", "files must be one [[files]] table at least, not []"),
@@ -45,13 +52,36 @@ BROKEN = [
     (HEAD + "[files]\npath = 'm'\n", "files must be one [[files]] table at least"),
     (HEAD + "[[files]]\nsize = 1\n", "file 1: path is missing"),
     (HEAD + FILE + "[[files]]\npath = ''\n", "file 2: path must be a text that is not empty, not ''"),
-    (HEAD + FILE + "sha = '0'\n", "file 1: unknown fields sha; known are path, size, sha256, url"),
+    (
+        HEAD + FILE + "sha = '0'\n",
+        "file 1: unknown fields sha; known are path, size, sha256, repo, revision, quantisation",
+    ),
     (HEAD + FILE + "size = '7'\n", "file 1: size must be a whole number, 0 or more, not '7'"),
     (HEAD + FILE + "size = -7\n", "file 1: size must be"),
     (HEAD + FILE + "sha256 = 'xyz'\n", "file 1: sha256 must be 64 hex digits, not 'xyz'"),
-    (HEAD + FILE + "url = 5\n", "file 1: url must be a text"),
-    ("id = 5\nbackend = 'fake'\n" + FILE, "id must be a text that is not empty, not 5"),
-    ("id = ''\nbackend = 'fake'\n" + FILE, "id must be a text that is not empty, not ''"),
+    (HEAD + FILE + "repo = 5\n", 'file 1: repo must be a repository of the hub such as "owner/name", not 5'),
+    (HEAD + FILE + "repo = 'https://example.org/o/m'\n", "file 1: repo must be a repository"),
+    (HEAD + FILE + "repo = '../m'\n", "file 1: repo must be a repository"),
+    (HEAD + FILE + "revision = 'a b'\n", "file 1: revision must be a commit, or a branch or tag, not 'a b'"),
+    (HEAD + FILE + "quantisation = 'a:b'\n", "file 1: quantisation must be a name such as Q4_K_M, not 'a:b'"),
+    (
+        HEAD + "[[files]]\nrepo = 'o/m'\npath = '/m.gguf'\n",
+        "file 1: path must lie inside the repository, not '/m.gguf'",
+    ),
+    (HEAD + "[[files]]\nrepo = 'o/m'\npath = 'a/../../m'\n", "file 1: path must lie inside the repository"),
+    (HEAD + "[[files]]\nrepo = 'o/m'\npath = 'a\\m'\n", "file 1: path must lie inside the repository"),
+    (HEAD + FILE + FILE, "two files have the same path"),
+    ("id = 5\nbackend = 'fake'\n" + FILE, "id must be a name of letters, digits and . _ + -, not 5"),
+    ("id = ''\nbackend = 'fake'\n" + FILE, "id must be a name of letters, digits and . _ + -, not ''"),
+    ("id = '../m'\nbackend = 'fake'\n" + FILE, "id must be a name of letters"),
+    ("id = 'm:q'\nbackend = 'fake'\n" + FILE, "id must be a name of letters"),
+    (HEAD + "repo = 'm'\n" + FILE, "repo must be a repository of the hub"),
+    (HEAD + "sources = 'a book'\n" + FILE, "sources must be a list of texts"),
+    (HEAD + "license_note = 5\n" + FILE, "license_note must be a text"),
+    (HEAD + "parameters = '7B'\n" + FILE, "parameters must be a whole number, 0 or more, not '7B'"),
+    (HEAD + "layers = 2.5\n" + FILE, "layers must be a whole number"),
+    (HEAD + "kv_heads = -1\n" + FILE, "kv_heads must be a whole number"),
+    (HEAD + "head_dim = true\n" + FILE, "head_dim must be a whole number"),
     (HEAD + "famly = 'starcoder'\n" + FILE, "unknown fields famly; known are id, backend, files, title, family"),
     (HEAD + "family = 'starkoder'\n" + FILE, "family must be one of plain, codels, codellama"),
     (HEAD + "family = ['starcoder']\n" + FILE, "family must be one of"),
@@ -85,21 +115,52 @@ def test_a_broken_card_is_named_with_its_field(text: str, says: str) -> None:
     assert says in str(error.value)
 
 
-@pytest.mark.parametrize("card", store.cards().values(), ids=store.cards())
+BUILT_IN = [card for card in store.package_cards().values() if not card.files[0].repo]
+ON_THE_HUB = [card for card in store.package_cards().values() if card.files[0].repo]
+
+FREE_LICENSES = {"MIT", "Apache-2.0"}
+
+
+@pytest.mark.parametrize("card", BUILT_IN, ids=lambda card: card.id)
 def test_a_card_in_the_package_matches_its_file(card: ModelCard) -> None:
     path = store.locate(card)
     assert path.stat().st_size == card.files[0].size
     assert hashlib.sha256(path.read_bytes()).hexdigest() == card.files[0].sha256
     assert store.verify(card)
+
+
+@pytest.mark.parametrize("card", store.package_cards().values(), ids=store.package_cards())
+def test_a_card_in_the_package_says_how_it_is_prompted_and_may_be_used(card: ModelCard) -> None:
     assert card.family in FAMILIES
     assert card.license
     assert store.find(card.id) is card
 
 
+@pytest.mark.parametrize("card", ON_THE_HUB, ids=lambda card: card.id)
+def test_a_card_of_the_hub_says_where_its_files_are_and_what_each_is(card: ModelCard) -> None:
+    assert card.repo
+    assert card.sources
+    assert len(card.quantisations) == len(card.files)
+    for file in card.files:
+        assert file.repo
+        assert file.path.endswith(".gguf")
+        assert file.quantisation in BITS_PER_WEIGHT
+        assert file.quantisation.lower() in file.path.lower()
+
+
+@pytest.mark.parametrize("card", ON_THE_HUB, ids=lambda card: card.id)
+def test_a_card_of_the_hub_promises_only_what_its_template_can_do(card: ModelCard) -> None:
+    family = FAMILIES[card.family]
+    assert family.template(card.order)
+    assert (Skill.FIM in card.skills) == (family.name != "plain")
+    assert card.skills
+    assert card.license in FREE_LICENSES or card.license_note, "a licence that restricts use is explained"
+
+
 def test_cards_know_each_other_apart() -> None:
     cards = sorted((store._CARDS).glob("*.toml"))
-    assert len(store.cards()) == len(cards)
-    assert "codels-tiny" in store.cards()
+    assert len(store.package_cards()) == len(cards)
+    assert "codels-tiny" in store.package_cards()
 
 
 def test_a_path_is_a_model_without_a_card(tmp_path: Path) -> None:
@@ -116,14 +177,16 @@ def test_a_name_is_looked_up_in_the_models_folder(tmp_path: Path, monkeypatch: p
     assert store.locate(store.find("m.gguf")) == tmp_path / "m.gguf"
 
 
-UNKNOWN = ["codels-huge", "", "model.bin", "/nowhere/model.safetensors", "x/../y"]
+UNKNOWN = ["codels-huge", "codels-huge:Q8_0", "C:/m.bin", "", "model.bin", "/nowhere/model.safetensors", "x/../y"]
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_an_unknown_model_is_named_with_those_that_exist(name: str) -> None:
+def test_an_unknown_model_is_named_with_the_remedy(name: str) -> None:
     with pytest.raises(UserError) as error:
         store.find(name)
-    assert str(error.value) == (f"there is no model {name!r}; known are codels-tiny, or name the path of a .gguf file")
+    assert str(error.value) == (
+        f"there is no model {name!r}; `codels models list` shows those that there are, or name the path of a .gguf file"
+    )
 
 
 def test_a_missing_file_is_named_with_the_remedy(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ GOOD: list[tuple[Any, dict[str, Any]]] = [
     ({"temperature": 1}, {"temperature": 1}),
     ({"temperature": 0.5}, {"temperature": 0.5}),
     ({"eagerness": "high"}, {"eagerness": "high"}),
+    ({"offline": True}, {"offline": True}),
     ({"threads": 256}, {"threads": 256}),
     ({"model": None, "threads": None, "enable": None}, {}),
 ]
@@ -54,6 +55,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("temperature", float("nan"), "must be a number from 0 to 2, not nan"),
     ("temperature", False, "must be a number"),
     ("eagerness", "max", "must be one of low, medium, high, not 'max'; 'medium' is used"),
+    ("offline", "no", "must be true or false, not 'no'; False is used"),
     ("threads", -1, "must be a whole number from 0 to 256, not -1; 0 is used"),
     ("threads", 10**5000, "must be a whole number from 0 to 256, not int"),
     ("model", {"x": "y" * 500}, "not {'x': 'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; "),

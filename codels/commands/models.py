@@ -1,0 +1,150 @@
+"""`codels models`: which models there are, and getting, checking and removing their files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from codels.errors import CodelsError, UserError
+from codels.registry import memory, pins, store
+from codels.registry.card import ModelCard
+from codels.registry.progress import size_text
+
+MEMORY_TOKENS = 4096
+"""For which the memory is shown: as much as prompts use."""
+
+
+def list_(is_json: bool) -> int:
+    """A line for each model, those that are there first."""
+    _warn()
+    rows = sorted((_row(card) for card in store.cards().values()), key=lambda row: not row["is_here"])
+    if is_json:
+        print(json.dumps(rows))
+        return 0
+    shown = [("", "model", "size", "memory", "licence", "")] + [_shown(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    for cells in shown:
+        print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+    return 0
+
+
+def info(name: str, is_json: bool) -> int:
+    """All that the card says, and what is on this machine."""
+    _warn()
+    card = store.find(name)
+    row = _row(card) | _details(card)
+    if is_json:
+        print(json.dumps(row))
+        return 0
+    for key, value in row.items():
+        if value not in ("", 0, [], None):
+            text = ", ".join(map(str, value)) if isinstance(value, list) else value
+            print(f"{key.replace('_', ' '):<16} {size_text(value) if key.endswith('_bytes') else text}")
+    return 0
+
+
+def path(name: str, is_json: bool) -> int:
+    """Where the main file lies."""
+    found = str(store.locate(store.find(name)))
+    print(json.dumps({"path": found}) if is_json else found)
+    return 0
+
+
+def verify(names: list[str], is_json: bool) -> int:
+    """Read the files of these models, or of all that are there; 1 where one is not what it should be."""
+    cards = [store.find(name) for name in names] or [card for card in store.cards().values() if _is_here(card)]
+    rows = [_verdict(card) for card in cards]
+    if is_json:
+        print(json.dumps(rows))
+    for row in [] if is_json else rows:
+        print(f"{'✓' if row['is_good'] else '✗'} {row['id']}: {row['says']}")
+    return 0 if all(row["is_good"] for row in rows) else 1
+
+
+def remove(name: str, is_json: bool) -> int:
+    """Delete what was pulled of a model, and what is half there; never a file that somebody else put somewhere."""
+    from codels.registry import partial  # its imports would make the list slow
+
+    card = store.find(name)
+    if not card.files[0].repo:
+        raise UserError(f"{card.id} was not pulled, so {store.place(card, card.files[0])} stays")
+    removed, freed = [], 0
+    for place in (store.place(card, file) for file in card.files):
+        for file in [place, *partial.of(place)]:
+            if file.is_file():
+                freed += file.stat().st_size
+                file.unlink()
+                removed.append(str(file))
+        pins.remove(place)
+    if is_json:
+        print(json.dumps({"id": card.id, "removed": removed, "freed_bytes": freed}))
+    else:
+        print(f"removed {', '.join(removed)}: {size_text(freed)}" if removed else f"nothing of {card.id} is there")
+    return 0
+
+
+def _warn() -> None:
+    for problem in store.user_cards()[1]:
+        print(f"codels: {problem}", file=sys.stderr)
+
+
+def _is_here(card: ModelCard) -> bool:
+    try:
+        store.files(card)
+    except CodelsError:
+        return False
+    return True
+
+
+def _row(card: ModelCard) -> dict[str, Any]:
+    here = store.files(card) if _is_here(card) else {}
+    chosen = next(iter(here.values()), card.files[0])
+    need = memory.estimate(card, chosen.quantisation, min(card.context_window or MEMORY_TOKENS, MEMORY_TOKENS))
+    published = sum(file.size for file in card.files if file.quantisation == chosen.quantisation)
+    return {
+        "id": card.id,
+        "title": card.title,
+        "is_here": bool(here),
+        "quantisation": chosen.quantisation,
+        "size_bytes": sum(file.stat().st_size for file in here) or published,
+        "memory_bytes": need.total_bytes,
+        "languages": sorted(card.languages),
+        "license": card.license,
+    }
+
+
+def _shown(row: dict[str, Any]) -> tuple[str, ...]:
+    size, need = (size_text(row[key]) if row[key] else "" for key in ("size_bytes", "memory_bytes"))
+    return "✓" if row["is_here"] else "", row["id"], size, need, row["license"], row["title"]
+
+
+def _details(card: ModelCard) -> dict[str, Any]:
+    places = [str(Path(place)) for place in store.files(card)] if _is_here(card) else []
+    return {
+        "backend": card.backend,
+        "family": card.family,
+        "order": str(card.order),
+        "skills": sorted(card.skills),
+        "context_window": card.context_window,
+        "license_note": card.license_note,
+        "repo": card.repo,
+        "quantisations": list(filter(None, card.quantisations)),
+        "paths": places,
+        "sources": list(card.sources),
+    }
+
+
+def _verdict(card: ModelCard) -> dict[str, Any]:
+    try:
+        here = store.files(card)
+        store.locate(card)
+        if not all(file.sha256 for file in here.values()):
+            return {"id": card.id, "is_good": True, "says": "no hash is known of it"}
+        is_good = store.verify(card)
+    except CodelsError as error:
+        return {"id": card.id, "is_good": False, "says": str(error)}
+    again = f"`codels models rm {card.id}`, then pull it again" if card.files[0].repo else "install codels again"
+    says = "its sha256 is as it should be" if is_good else f"its sha256 is another: {again}"
+    return {"id": card.id, "is_good": is_good, "says": says}

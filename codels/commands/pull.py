@@ -1,0 +1,53 @@
+"""`codels models pull`: a model's file is fetched, with a line that shows how far it is."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from codels.cancel import CancelToken
+from codels.registry import store
+from codels.registry.progress import Progress, size_text
+from codels.registry.pull import Talk, pull
+
+_CLEAR = "\r\x1b[K"
+
+
+def pull_model(name: str, is_offline: bool, is_json: bool) -> int:
+    """Fetch what is missing, and print where it lies. Progress and notes go to standard error."""
+    card = store.find(name)
+    notes: list[str] = []
+
+    def tell(sentence: str) -> None:
+        notes.append(sentence)
+        print(f"{_CLEAR if sys.stderr.isatty() else ''}codels: {sentence}", file=sys.stderr)
+
+    if card.license_note:
+        tell(f"{card.id} is under the licence {card.license}: {card.license_note}")
+    try:
+        path = pull(card, Talk(tell, _show if sys.stderr.isatty() else _ignore), CancelToken(), is_offline)
+    except KeyboardInterrupt:
+        tell("stopped; what has come is kept, and the same command goes on from there")
+        raise
+    print(json.dumps({"id": card.id, "path": str(path), "notes": notes}) if is_json else path)
+    return 0
+
+
+def _show(progress: Progress) -> None:
+    print(f"{_CLEAR}{line(progress)}", end="", file=sys.stderr, flush=True)
+    if progress.done_bytes == progress.total_bytes:
+        print(_CLEAR, end="", file=sys.stderr, flush=True)
+
+
+def line(progress: Progress) -> str:
+    """`m.gguf 45 %, 1.2 of 2.7 GB, 12.3 MB/s, 2:05 left`."""
+    percent = 100 * progress.done_bytes // max(1, progress.total_bytes)
+    text = f"{progress.name} {percent} %, {size_text(progress.done_bytes)} of {size_text(progress.total_bytes)}"
+    if not progress.bytes_per_s:
+        return text
+    minutes, seconds = divmod(round(progress.left_s), 60)
+    return f"{text}, {size_text(int(progress.bytes_per_s))}/s, {minutes}:{seconds:02} left"
+
+
+def _ignore(_progress: Progress) -> None:
+    """Nobody watches."""
