@@ -23,7 +23,7 @@ from user import environment  # noqa: E402
 
 COLUMNS, ROWS = 80, 18
 FILE_ROWS = ROWS - 2  # below them are the status line and the mode
-TYPED = "if __name__ =="
+TYPED = 'if __name__ == "'
 WAIT_S = 60.0
 NUDGE_S = 2.0
 
