@@ -10,7 +10,7 @@ BITS_PER_WEIGHT = {
     "F32": 32.0, "F16": 16.0, "BF16": 16.0,
     "Q8_0": 8.5, "Q5_1": 6.0, "Q5_0": 5.5, "Q4_1": 5.0, "Q4_0": 4.5,
     "Q6_K": 6.5633, "Q5_K_M": 5.7036, "Q5_K_S": 5.5704, "Q4_K_M": 4.8944, "Q4_K_S": 4.6672,
-    "Q3_K_L": 4.2979, "Q3_K_M": 4.0, "Q3_K_S": 3.6429, "Q2_K": 3.1593,
+    "Q3_K_L": 4.2979, "Q3_K_S": 3.6429, "Q2_K": 3.1593,
     "IQ4_NL": 4.6818, "IQ4_XS": 4.4597, "IQ3_M": 3.7628, "IQ3_S": 3.6606, "IQ2_M": 2.9294,
 }  # fmt: skip
 """Plain formats by their blocks; mixed ones as measured on 8 B parameters (llama.cpp, tools/quantize/README.md)."""

@@ -40,6 +40,6 @@ def test_an_estimate(
 
 
 def test_fewer_bits_need_less() -> None:
-    order = ["F16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "Q4_K_S", "Q3_K_L", "Q3_K_M", "Q3_K_S", "Q2_K"]
+    order = ["F16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q4_K_M", "Q4_K_S", "Q3_K_L", "Q3_K_S", "Q2_K"]
     bits = [BITS_PER_WEIGHT[name] for name in order]
     assert bits == sorted(bits, reverse=True)
