@@ -21,8 +21,6 @@ FOOT = "| any `.gguf` file, by its path | its own | its own, up to 4,096 tokens 
 
 BUILT_IN = "[`{id}`](models/tiny/README.md) (built in, the default)"
 
-MEMORY_TOKENS = 4096
-
 
 def table() -> str:
     """The built-in model first, then the others by their names."""
@@ -33,7 +31,7 @@ def table() -> str:
 def _row(card: ModelCard) -> str:
     quantisation = card.quantisations[0]
     sizes = [file.size for file in card.files if file.quantisation == quantisation]
-    need = memory.estimate(card, quantisation, min(card.context_window or MEMORY_TOKENS, MEMORY_TOKENS)).total_bytes
+    need = memory.estimate(card, quantisation, memory.context_window(card)).total_bytes
     cells = (
         f"`{card.id}`" if card.files[0].repo else BUILT_IN.format(id=card.id),
         ", ".join(name.capitalize() for name in sorted(card.languages)) or "many",

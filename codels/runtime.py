@@ -15,16 +15,12 @@ from codels.engine.client import EngineClient, State, Status
 from codels.errors import CodelsError, EngineDown, UserError
 from codels.prompt import Family, Order
 from codels.prompt.families import FAMILIES
-from codels.registry import store
+from codels.registry import memory, store
 from codels.registry.card import ModelCard
 from codels.request import Model, Request
 from codels.settings import Settings
 
 _MARKERS = tuple(dict.fromkeys(marker for family in FAMILIES.values() for marker in family.all_markers))
-
-
-MAX_CONTEXT_WINDOW = 4096
-"""Tokens: as much as prompts use. What a model was trained on may take all the memory."""
 
 
 class Runtime:
@@ -112,8 +108,8 @@ def find(name: str) -> ModelCard:
 def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
     """Raises `ModelError` where the file is not as the card says."""
     threads = settings.threads or max(1, (os.cpu_count() or 2) - 1)
-    window = min(card.context_window or MAX_CONTEXT_WINDOW, MAX_CONTEXT_WINDOW)
-    return LoadSpec(card.backend, str(store.locate(card)), window, threads, _MARKERS, card.copy_weights, card.beams)
+    window, path = memory.context_window(card), str(store.locate(card))
+    return LoadSpec(card.backend, path, window, threads, _MARKERS, card.copy_weights, card.beams)
 
 
 def resolve(card: ModelCard, info: ModelInfo) -> tuple[Model, str]:

@@ -69,9 +69,7 @@ def _described(card: ModelCard) -> Iterator[str]:
     yield f"✓ model {card.id}: {languages}; {size_mb:.1f} MB; licence {card.license or 'unknown'}; {path}"
     if all(file.sha256 for file in store.files(card).values()):
         if not store.verify(card):
-            again = f"`codels models rm {card.id}`, then pull it again"
-            remedy = again if card.files[0].repo else "install codels again"
-            raise ModelError(f"{path} is not the file that its card describes (sha256 differs): {remedy}")
+            raise ModelError(f"{path} is not the file that its card describes (sha256 differs): {store.remedy(card)}")
         yield "✓ its sha256 is the card's"
 
 

@@ -12,9 +12,6 @@ from codels.registry import memory, pins, store
 from codels.registry.card import ModelCard
 from codels.registry.progress import size_text
 
-MEMORY_TOKENS = 4096
-"""For which the memory is shown: as much as prompts use."""
-
 
 def list_(is_json: bool) -> int:
     """A line for each model, those that are there first."""
@@ -101,7 +98,7 @@ def _is_here(card: ModelCard) -> bool:
 def _row(card: ModelCard) -> dict[str, Any]:
     here = store.files(card) if _is_here(card) else {}
     chosen = next(iter(here.values()), card.files[0])
-    need = memory.estimate(card, chosen.quantisation, min(card.context_window or MEMORY_TOKENS, MEMORY_TOKENS))
+    need = memory.estimate(card, chosen.quantisation, memory.context_window(card))
     published = sum(file.size for file in card.files if file.quantisation == chosen.quantisation)
     return {
         "id": card.id,
@@ -145,6 +142,5 @@ def _verdict(card: ModelCard) -> dict[str, Any]:
         is_good = store.verify(card)
     except CodelsError as error:
         return {"id": card.id, "is_good": False, "says": str(error)}
-    again = f"`codels models rm {card.id}`, then pull it again" if card.files[0].repo else "install codels again"
-    says = "its sha256 is as it should be" if is_good else f"its sha256 is another: {again}"
+    says = "its sha256 is as it should be" if is_good else f"its sha256 is another: {store.remedy(card)}"
     return {"id": card.id, "is_good": is_good, "says": says}

@@ -15,6 +15,9 @@ BITS_PER_WEIGHT = {
 }  # fmt: skip
 """Plain formats by their blocks; mixed ones as measured on 8 B parameters (llama.cpp, tools/quantize/README.md)."""
 
+MAX_CONTEXT_WINDOW = 4096
+"""Tokens: as much as prompts use. What a model was trained on may take all the memory."""
+
 KV_BYTES = 2
 """Of one number in the KV cache, which llama.cpp keeps as F16."""
 
@@ -30,6 +33,11 @@ class Memory:
     def total_bytes(self) -> int:
         """0 unless the weights are known; without the KV cache it is the least that is needed."""
         return self.weights_bytes + self.kv_bytes if self.weights_bytes else 0
+
+
+def context_window(card: ModelCard) -> int:
+    """The tokens that the model is loaded for."""
+    return min(card.context_window or MAX_CONTEXT_WINDOW, MAX_CONTEXT_WINDOW)
 
 
 def estimate(card: ModelCard, quantisation: str, n_tokens: int) -> Memory:

@@ -126,3 +126,8 @@ def verify(model: ModelCard) -> bool:
     """Whether each file has the hash of its card or pin; reads the whole files."""
     locate(model)
     return all(pins.digest(path) == file.sha256 for path, file in files(model).items())
+
+
+def remedy(model: ModelCard) -> str:
+    """What helps where `verify` says no."""
+    return f"`codels models rm {model.id}`, then pull it again" if model.files[0].repo else "install codels again"

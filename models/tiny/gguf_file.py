@@ -65,15 +65,25 @@ def write(
 
 def named(shape: Shape, weights: Weights) -> Weights:
     """The weights under llama.cpp's names, Q and K for its interleaved rotary positions."""
-    tensors = {"token_embd.weight": weights["embed_tokens.weight"], "output_norm.weight": weights["norm.weight"]}
-    heads = {"attn_q": shape.heads, "attn_k": shape.kv_heads}
+    heads = rotated(shape)
+    return {
+        theirs: interleaved(weights[ours], heads[kind]) if kind in heads else np.ascontiguousarray(weights[ours])
+        for theirs, (ours, kind) in names(shape).items()
+    }
+
+
+def names(shape: Shape) -> dict[str, tuple[str, str]]:
+    """llama.cpp's name of every tensor → ours, and its kind in a layer."""
+    found = {"token_embd.weight": ("embed_tokens.weight", ""), "output_norm.weight": ("norm.weight", "")}
     for layer in range(shape.layers):
         for ours, theirs in LAYER_NAMES.items():
-            weight = weights[f"layers.{layer}.{ours}.weight"]
-            tensors[f"blk.{layer}.{theirs}.weight"] = (
-                interleaved(weight, heads[theirs]) if theirs in heads else np.ascontiguousarray(weight)
-            )
-    return tensors
+            found[f"blk.{layer}.{theirs}.weight"] = (f"layers.{layer}.{ours}.weight", ours)
+    return found
+
+
+def rotated(shape: Shape) -> dict[str, int]:
+    """The kinds whose rows are in another order in llama.cpp, and how many heads they have."""
+    return {"self_attn.q_proj": shape.heads, "self_attn.k_proj": shape.kv_heads}
 
 
 def _kind(name: str, weight: NDArray[np.float32], kind: GGMLQuantizationType) -> GGMLQuantizationType:

@@ -11,7 +11,7 @@ import numpy as np
 from gguf import GGMLQuantizationType, GGUFReader, Keys
 from numpy.typing import NDArray
 
-from gguf_file import LAYER_NAMES, Weights
+from gguf_file import Weights, names, rotated
 from recipe import Shape
 
 ARCHITECTURE = "llama"
@@ -30,7 +30,7 @@ def read(path: Path, shape: Shape) -> tuple[Weights, list[str], int]:
     reader = _opened(path)
     _check(path, reader, shape)
     found = {tensor.name: tensor for tensor in reader.tensors}
-    heads = {"self_attn.q_proj": shape.heads, "self_attn.k_proj": shape.kv_heads}
+    heads = rotated(shape)
     weights: Weights = {}
     for theirs, (ours, kind) in names(shape).items():
         if theirs not in found:
@@ -42,15 +42,6 @@ def read(path: Path, shape: Shape) -> tuple[Weights, list[str], int]:
         weights[ours] = halved(weight, heads[kind]) if kind in heads else weight
     seen = reader.fields.get("codels.tokens_seen")
     return weights, reader.fields[Keys.Tokenizer.LIST].contents(), int(seen.contents()) if seen else 0
-
-
-def names(shape: Shape) -> dict[str, tuple[str, str]]:
-    """llama.cpp's name of every tensor → ours, and its kind in a layer."""
-    found = {"token_embd.weight": ("embed_tokens.weight", ""), "output_norm.weight": ("norm.weight", "")}
-    for layer in range(shape.layers):
-        for ours, theirs in LAYER_NAMES.items():
-            found[f"blk.{layer}.{theirs}.weight"] = (f"layers.{layer}.{ours}.weight", ours)
-    return found
 
 
 def halved(weight: NDArray[np.float32], n_heads: int) -> NDArray[np.float32]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,15 @@ rows = 4
 micro_rows = 2
 warmup_steps = 2
 """
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """A run takes SIGTERM and SIGINT for itself."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +18,6 @@ train = pytest.importorskip("train")
 run = pytest.importorskip("run")
 progress = pytest.importorskip("progress")
 tokenizer = pytest.importorskip("tokenizer")
-
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """A run takes SIGTERM and SIGINT for itself."""
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
 
 
 def started(data: Path, out: Path, monkeypatch: pytest.MonkeyPatch, *options: object, **other: object) -> Any:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,15 +21,6 @@ run = pytest.importorskip("run")
 tokenizer = pytest.importorskip("tokenizer")
 model = pytest.importorskip("model")
 progress = pytest.importorskip("progress")
-
-
-@pytest.fixture(autouse=True)
-def signals() -> Iterator[None]:
-    """A run takes SIGTERM and SIGINT for itself."""
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield
-    for number, handler in kept.items():
-        signal.signal(number, handler)
 
 
 def fresh(data: Path) -> Any:
