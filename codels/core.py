@@ -21,6 +21,15 @@ class Skill(StrEnum):
     EMBED = "embed"
 
 
+class Role(StrEnum):
+    """What the user wants a model for; each can be another model."""
+
+    COMPLETION = "completion"
+    DOCSTRING = "docstring"
+    INSTRUCT = "instruct"
+    EMBED = "embed"
+
+
 class Shape(StrEnum):
     """How much a completion may say: one statement, or a whole indented block."""
 

@@ -62,6 +62,35 @@ class Backend(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How likely a text is after a prompt: natural log-probabilities, one for each of its tokens, then `end`, that of
+    the answer ending behind it (all tokens that end an answer together).
+    """
+
+    logprobs: tuple[float, ...]
+    end: float
+
+    @property
+    def mean(self) -> float:
+        """Of a token of the text, in nats."""
+        return sum(self.logprobs) / max(1, len(self.logprobs))
+
+
+class Scorer(Protocol):
+    """A backend that can say how likely a text is, which the probe of a model needs."""
+
+    def score(self, prompt: Prompt, text: str, cancel: CancelToken) -> Score:
+        """`prompt.heal` stands before `text` and is not counted. Raises `PromptTooLong`, `MarkerMissing`."""
+        ...
+
+
+class Embedder(Protocol):
+    """A backend that turns texts into vectors of one length, each of norm 1."""
+
+    def embed(self, texts: tuple[str, ...], cancel: CancelToken) -> tuple[tuple[float, ...], ...]: ...
+
+
 OnProgress = Callable[[float], bool]
 """Told the fraction loaded, from 0 to 1; loading stops when it answers False."""
 

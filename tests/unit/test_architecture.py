@@ -24,7 +24,7 @@ LAYERS = """
     core
     gate
     generation
-    errors  lines  cancel  processes  copyweights
+    errors  lines  cancel  processes  copyweights  machine
 """
 """Downwards only; within a layer only where SIBLINGS draws it."""
 
