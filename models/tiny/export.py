@@ -2,7 +2,8 @@
 
     python export.py --checkpoint DIR --tokenizer FILE --data DIR --out DIR --name codels-tiny
 
-K-quants are left out where the shape's rows do not fit them. `verify.py` checks what was written.
+K-quants are left out where the shape's rows do not fit them, and where `--formats` names others only: they need
+llama.cpp, and the F32 file beside them. `verify.py` checks what was written.
 """
 
 from __future__ import annotations
@@ -52,11 +53,12 @@ def main() -> None:
     save_transformers(arguments.out / "hf", state, settings, arguments.tokenizer, notes)
     weights: dict[str, NDArray[np.float32]] = {name: w.float().numpy() for name, w in state["model"].items()}
     tokenizer = json.loads(arguments.tokenizer.read_text("utf-8"))
-    for suffix, (kind, file_type) in FORMATS.items():
+    for suffix in (name for name in FORMATS if name in arguments.formats):
+        kind, file_type = FORMATS[suffix]
         path = arguments.out / f"{arguments.name}-{suffix}.gguf"
         write(path, settings.shape, weights, tokenizer, (kind, file_type), (arguments.name, LICENSE, notes))
         describe(path)
-    for k_quant in KINDS if fits(settings.shape) else ():
+    for k_quant in (name for name in KINDS if name in arguments.formats and fits(settings.shape)):
         path = arguments.out / f"{arguments.name}-{k_quant}.gguf"
         quantise(arguments.out / f"{arguments.name}-f32.gguf", path, k_quant)
         describe(path)
@@ -127,6 +129,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder that prepare.py wrote: its NOTICE.tsv is kept")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--name", default="codels-tiny")
+    every = [*FORMATS, *KINDS]
+    parser.add_argument("--formats", nargs="+", choices=every, default=every, help="of GGUF files (default: all)")
     return parser.parse_args()
 
 

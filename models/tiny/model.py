@@ -14,7 +14,8 @@ from torch.nn.functional import rms_norm, scaled_dot_product_attention, silu
 from recipe import Shape
 
 CHUNK = 1024
-"""Rows whose logits exist at the same time."""
+CUDA_CHUNK = 16_384
+"""Rows whose logits exist at the same time; few kernels over many rows keep a GPU busy."""
 
 INIT_SCALE = 0.5
 EMBEDDING_STD = 0.02
@@ -48,10 +49,7 @@ class Attention(nn.Module):
         q = rotate(split(self.q_proj(x), self.shape.heads), cos, sin)
         k = rotate(split(self.k_proj(x), self.shape.kv_heads), cos, sin)
         v = split(self.v_proj(x), self.shape.kv_heads)
-        repeats = self.shape.heads // self.shape.kv_heads
-        if repeats > 1:
-            k, v = k.repeat_interleave(repeats, 1), v.repeat_interleave(repeats, 1)
-        out = scaled_dot_product_attention(q, k, v, is_causal=True)
+        out = scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
         y: Tensor = self.o_proj(out.transpose(1, 2).reshape(n, length, -1))
         return y
 
@@ -158,16 +156,16 @@ class _TiedCrossEntropy(torch.autograd.Function):
         row_gradient = torch.empty_like(rows)
         weight_gradient = torch.zeros(weight.shape, dtype=torch.float32, device=weight.device)
         loss = torch.zeros((), dtype=torch.float32, device=rows.device)
-        for start in range(0, len(targets), CHUNK):
-            x, y, share = (each[start : start + CHUNK] for each in (rows, targets[:, None], shares))
+        tokens = torch.arange(len(weight), device=rows.device)
+        chunk = CUDA_CHUNK if rows.is_cuda else CHUNK
+        for start in range(0, len(targets), chunk):
+            x, y, share = (each[start : start + chunk] for each in (rows, targets[:, None], shares))
             logits = (x @ weight.T).float()
             total = logits.logsumexp(-1, keepdim=True)
             loss += (share * (total - logits.gather(1, y))).sum()
-            gradient = logits.sub_(total).exp_()
-            gradient.scatter_add_(1, y, torch.full_like(total, -1.0)).mul_(share)
-            gradient = gradient.to(x.dtype)
-            row_gradient[start : start + CHUNK] = gradient @ weight
-            weight_gradient.addmm_(gradient.T.float(), x.float())
+            gradient = ((logits - total).exp() - (tokens == y).float()).mul_(share).to(x.dtype)
+            row_gradient[start : start + chunk] = gradient @ weight
+            weight_gradient += gradient.T @ x
         ctx.save_for_backward(row_gradient, weight_gradient)
         return loss
 

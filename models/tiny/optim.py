@@ -1,4 +1,4 @@
-"""Muon for the matrices, its work shared out over the processes."""
+"""Muon for the matrices, its work shared out over the processes; AdamW for the rest."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
 
 N_ITERATIONS = 5
 MOMENTUM = 0.95
+ADAM_BETAS = (0.9, 0.98)
+
+
+def adam(vectors: Iterable[nn.Parameter], rate: float) -> torch.optim.AdamW:
+    """AdamW for what is no matrix; on a GPU in one kernel."""
+    weights = list(vectors)
+    return torch.optim.AdamW(weights, rate, ADAM_BETAS, weight_decay=0, fused=weights[0].is_cuda)
 
 
 class Muon(torch.optim.Optimizer):
@@ -35,27 +42,31 @@ class Muon(torch.optim.Optimizer):
     def _updates(self, weights: list[nn.Parameter]) -> list[Tensor]:
         rank, n_processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         updates = [torch.zeros_like(weight) for weight in weights]
+        mine: dict[torch.Size, dict[int, Tensor]] = {}  # by shape: one product for all of a shape keeps a GPU busy
         for number, weight in enumerate(weights):
             assert weight.grad is not None
             momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
             momentum.lerp_(weight.grad, 1 - MOMENTUM)
             if number % n_processes == rank:
                 nesterov = weight.grad.lerp(momentum, MOMENTUM)
-                update = orthogonal(nesterov.to(self._precision)).to(weight.dtype)
-                updates[number] = update * max(1.0, weight.shape[0] / weight.shape[1]) ** 0.5
+                mine.setdefault(weight.shape, {})[number] = nesterov.to(self._precision)
+        for shape, gradients in mine.items():
+            nearest = orthogonal(torch.stack(list(gradients.values()))) * max(1.0, shape[0] / shape[1]) ** 0.5
+            for number, update in zip(gradients, nearest, strict=True):
+                updates[number] = update.to(updates[number].dtype)
         return share(updates) if n_processes > 1 else updates
 
 
-def orthogonal(gradient: Tensor) -> Tensor:
-    """The nearest matrix with singular values of about 1, by Newton and Schulz."""
+def orthogonal(gradients: Tensor) -> Tensor:
+    """For each of a stack of matrices, the nearest one with singular values of about 1, by Newton and Schulz."""
     a, b, c = NEWTON_SCHULZ
-    is_tall = gradient.shape[0] > gradient.shape[1]
-    x = gradient.T if is_tall else gradient
-    x = x / (x.norm() + 1e-7)
+    is_tall = gradients.shape[-2] > gradients.shape[-1]
+    x = gradients.mT if is_tall else gradients
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(N_ITERATIONS):
-        square = x @ x.T
+        square = x @ x.mT
         x = a * x + (b * square + c * square @ square) @ x
-    nearest: Tensor = x.T if is_tall else x
+    nearest: Tensor = x.mT if is_tall else x
     return nearest
 
 

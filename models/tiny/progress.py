@@ -35,11 +35,19 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A constant phase, with an end or without, or a decay phase. Ends by tokens or by seconds, what comes first."""
+    """A constant phase, with an end or without, of which the last share may decay: `decay` is 1 where all of it does.
+
+    Ends by tokens or by seconds, what comes first.
+    """
 
     tokens: float | None = None
     seconds: float | None = None
-    is_decay: bool = False
+    decay: float = 0.0
+
+    @property
+    def has_both(self) -> bool:
+        """Whether the rate is constant first and falls then."""
+        return 0 < self.decay < 1
 
     @property
     def is_open(self) -> bool:
@@ -52,5 +60,5 @@ class Phase:
         return max(by_tokens, by_seconds)
 
     def rate(self, progress: Progress) -> float:
-        """The share of the full learning rate: all of it, or linear to 0."""
-        return max(0.0, 1.0 - self.share(progress)) if self.is_decay else 1.0
+        """The share of the full learning rate: all of it, then linear to 0 at the end."""
+        return max(0.0, min(1.0, (1.0 - self.share(progress)) / self.decay)) if self.decay else 1.0

@@ -1,4 +1,4 @@
-"""A K-quant of a GGUF file, made by llama.cpp's own quantiser."""
+"""A K-quant of a GGUF file, made by llama.cpp's own quantiser, which is loaded for it only."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import ctypes
 import sys
 from pathlib import Path
 
-import llama_cpp
+import gguf
 
 from recipe import K_QUANT_BLOCK, Shape
 
-KINDS = {"q4_k_m": llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_M, "q6_k": llama_cpp.LLAMA_FTYPE_MOSTLY_Q6_K}
+KINDS = {"q4_k_m": gguf.LlamaFileType.MOSTLY_Q4_K_M, "q6_k": gguf.LlamaFileType.MOSTLY_Q6_K}
 
 LEVEL_ERROR = 4
 """llama.cpp tells a line for every tensor; only errors are shown."""
@@ -23,16 +23,19 @@ def fits(shape: Shape) -> bool:
 
 def quantise(source: Path, target: Path, kind: str, threads: int = 1) -> None:
     """Reads an F32 file and writes `target`; metadata comes along."""
-    llama_cpp.llama_log_set(_show_error, ctypes.c_void_p(0))
+    import llama_cpp
+
+    show_error = llama_cpp.llama_log_callback(_show_error)
+    llama_cpp.llama_log_set(show_error, ctypes.c_void_p(0))
     params = llama_cpp.llama_model_quantize_default_params()
-    params.ftype = KINDS[kind]
+    params.ftype = KINDS[kind].value
     params.nthread = threads
     code = llama_cpp.llama_model_quantize(str(source).encode(), str(target).encode(), params)
+    llama_cpp.llama_log_set(llama_cpp.llama_log_callback(0), ctypes.c_void_p(0))
     if code:
         sys.exit(f"llama.cpp cannot make {kind} of {source} (it answered {code})")
 
 
-@llama_cpp.llama_log_callback  # type: ignore[untyped-decorator]
 def _show_error(level: int, text: bytes, _data: object) -> None:
     if level == LEVEL_ERROR:
         sys.stderr.write(text.decode("utf-8", "replace"))

@@ -56,7 +56,8 @@ class Mixture:
 class Training:
     """How the weights are changed. A step reads `rows` rows, `micro_rows` of them at once in a process.
 
-    A token that answers a hole counts as `answer_weight` others: few tokens do, and they are what the model is for.
+    A token that answers a hole counts as `answer_weight` others: few tokens do, and they are what the model is for. It
+    does so from the share `answers_from` of a phase on; before that, text teaches more.
     """
 
     rows: int
@@ -66,11 +67,14 @@ class Training:
     weight_decay: float = 0.01
     warmup_steps: int = 100
     answer_weight: float = 1.0
+    answers_from: float = 0.0
     seed: int = 0
     workers: int = 0
 
     def __post_init__(self) -> None:
         _check_counts("training", self, "rows", "micro_rows")
+        is_share = 0 <= self.answers_from <= 1
+        check(is_share, f"training.answers_from is {self.answers_from}: a share lies between 0 and 1")
         check(self.rows % self.micro_rows == 0, f"rows {self.rows} is no multiple of micro_rows {self.micro_rows}")
 
 

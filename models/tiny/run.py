@@ -18,6 +18,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 import checkpoint
@@ -25,13 +26,12 @@ import gguf_read
 from corpus import Corpus
 from data import Row, Rows
 from model import Llama
-from optim import Muon
+from optim import Muon, adam
 from processes import join, prepared
 from progress import Phase, Progress
 from recipe import Recipe, changes
 from tokenizer import Encoder
 
-ADAM_BETAS = (0.9, 0.98)
 MAX_VECTOR_NORM = 1.0
 N_ROWS = 10**9
 """Rows are drawn without an end; the loader wants one."""
@@ -53,9 +53,11 @@ class Run:
             sys.exit(f"the tokenizer has {encoder.n_tokens} tokens, {recipe.name!r} wants {recipe.shape.vocabulary}")
         self.recipe, self.encoder, self.phase = recipe, encoder, phase
         self.progress = Progress()
-        self._tail_seconds = 0.0  # of the step before, spent after the processes had agreed on its seconds
+        self._counted = time.monotonic()  # up to then, seconds are in the progress
         self.is_stopping = self._has_signal = False
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if self.device.type == "cuda":
+            torch.set_float32_matmul_precision("high")  # TF32
         self._n_processes, self._rank = join(self.device)
         training = recipe.training
         if training.rows % (self._n_processes * training.micro_rows):
@@ -65,7 +67,7 @@ class Run:
         self._loss, self._alone = prepared(self.model, machine.has_compiler, self._n_processes)
         self._precision = torch.bfloat16 if machine.has_bf16 else torch.float32
         self._muon = Muon(self.model.matrices().values(), training.matrix_rate, training.weight_decay, self._precision)
-        self._adam = torch.optim.AdamW(self.model.vectors().values(), training.vector_rate, ADAM_BETAS, weight_decay=0)
+        self._adam = adam(self.model.vectors().values(), training.vector_rate)
         self._rows = Rows(Corpus(data, "train"), encoder, recipe, training.seed)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._take_signal())
@@ -79,6 +81,11 @@ class Run:
         return self.is_stopping or self.phase.share(self.progress) >= 1
 
     @property
+    def answer_weight(self) -> float:
+        training = self.recipe.training
+        return training.answer_weight if self.phase.share(self.progress) >= training.answers_from else 1.0
+
+    @property
     def rate(self) -> float:
         """The share of the full learning rate."""
         whole = min(1.0, (self.progress.step + 1) / max(1, self.recipe.training.warmup_steps))
@@ -89,26 +96,25 @@ class Run:
         training = self.recipe.training
         first = self.progress.tokens // self.recipe.shape.context + self._rank
         mine = Subset(self._rows, range(first, N_ROWS, self._n_processes))
+        self._counted = time.monotonic()
         return iter(DataLoader(mine, batch_size=training.rows // self._n_processes, num_workers=training.workers))
 
     def step(self, rows: Row) -> float:
         """One update of the weights; gives the mean loss. One that is not finite changes nothing."""
-        started = time.monotonic() - self._tail_seconds
-        loss, seconds = self._agree(self._gradients(rows), started)
-        agreed = time.monotonic()
+        loss, seconds = self._agree(self._gradients(rows))
         if math.isfinite(loss):
             self._update()
             n_tokens = self.recipe.training.rows * self.recipe.shape.context
             self.progress = self.progress.after(n_tokens, seconds)
-        self._tail_seconds = time.monotonic() - agreed
         return loss
 
-    def _gradients(self, rows: Row) -> float:
+    def _gradients(self, rows: Row) -> Tensor:
         """Leaves the mean gradients of all processes in the parameters; gives this process's mean loss."""
         self.model.zero_grad()
         training = self.recipe.training
-        weights = torch.where(rows.is_answer, training.answer_weight, 1.0)
-        pieces, shares = (torch.split(part.to(self.device), training.micro_rows) for part in (rows.ids, weights))
+        ids, is_answer = (part.to(self.device) for part in rows)
+        weights = torch.where(is_answer, self.answer_weight, 1.0)
+        pieces, shares = (torch.split(part, training.micro_rows) for part in (ids, weights))
         total = torch.zeros((), device=self.device)
         for number, (piece, weight) in enumerate(zip(pieces, shares, strict=True), 1):
             with self._alone() if number < len(pieces) else nullcontext():
@@ -116,17 +122,23 @@ class Run:
                     loss = self._loss(piece[:, :-1], piece[:, 1:].contiguous(), weight[:, 1:]) / len(pieces)
                 loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
-        return total.item()
+        return total
 
-    def _agree(self, loss: float, started: float) -> tuple[float, float]:
-        """Means of loss and seconds over the processes; a signal to one is a signal to all."""
-        own = torch.tensor([loss, time.monotonic() - started, float(self._has_signal)], device=self.device)
+    def _agree(self, loss: Tensor) -> tuple[float, float]:
+        """Means of loss and seconds over the processes; a signal to one is a signal to all.
+
+        Here alone a step waits for a GPU. All seconds since the step before count: its update, the rows, a validation.
+        """
+        norm = torch.nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None])
+        now = time.monotonic()
+        host = torch.tensor([now - self._counted, float(self._has_signal)], device=self.device)
+        self._counted = now
+        own = torch.cat([torch.stack([loss, norm]), host])
         if self._n_processes > 1:
             dist.all_reduce(own)
-        mean_loss, seconds, signals = (own / self._n_processes).tolist()
+        mean_loss, mean_norm, seconds, signals = (own / self._n_processes).tolist()
         self.is_stopping = signals > 0
-        are_finite = all(p.grad is not None and math.isfinite(p.grad.sum()) for p in self.model.parameters())
-        return (mean_loss if are_finite else math.nan), seconds
+        return (mean_loss if math.isfinite(mean_norm) else math.nan), seconds
 
     def _update(self) -> None:
         training = self.recipe.training

@@ -2,6 +2,7 @@
 
     torchrun --nproc-per-node 2 train.py --config config/nano.toml --data DIR --tokenizer FILE --out DIR
     torchrun --nproc-per-node 2 train.py ... --out OTHER --from DIR --decay --minutes 40
+    python train.py ... --decay 0.5 --minutes 8                                  # both, where the time is short
     torchrun --nproc-per-node 2 train.py ... --out OTHER --from FILE.gguf        # exported weights, with --decay or not
 
 Started again with the same `--out`, it goes on from the newest checkpoint and gives the losses that it would have
@@ -36,6 +37,9 @@ LOG_EVERY = 20
 SAVE_SECONDS = 240.0
 VALIDATE_SECONDS = 600.0
 
+CONSTANT = "constant"
+"""The folder of the checkpoint before the rate falls, beside the others: the run can go on from it, or decay anew."""
+
 
 def main() -> None:
     arguments = parse()
@@ -64,6 +68,8 @@ def train(run: Run, arguments: argparse.Namespace) -> None:
         log.add(loss)
         if run.progress.step % LOG_EVERY == 0:
             log.write(loss=log.mean(), rate=round(run.rate, 4), **run.progress.as_dict())
+        if run.phase.has_both and run.phase.rate(run.progress) < 1:
+            save_constant(run, arguments.out / CONSTANT)
         if run.progress.seconds - saved > arguments.save_seconds:
             run.save(arguments.out)
             saved = run.progress.seconds
@@ -73,6 +79,13 @@ def train(run: Run, arguments: argparse.Namespace) -> None:
     run.save(arguments.out)
     if not run.is_stopping:
         log.write(**validation.measure(run.model), **run.progress.as_dict())
+
+
+def save_constant(run: Run, folder: Path) -> None:
+    """Once: what the constant part of the phase ended with."""
+    if not checkpoint.has_some(folder):
+        folder.mkdir(exist_ok=True)
+        run.save(folder)
 
 
 class Log:
@@ -110,7 +123,7 @@ def start(arguments: argparse.Namespace) -> Run:
     if arguments.source and arguments.source.suffix != ".gguf" and not arguments.decay:
         sys.exit("--from starts a decay phase: pass --decay with it, or leave it out to go on in --out")
     has_some = checkpoint.has_some(arguments.out)
-    if arguments.decay and not has_some and not arguments.source:
+    if arguments.decay == 1 and not has_some and not arguments.source:
         sys.exit(f"--decay ends a run, and {arguments.out} has no checkpoint: pass the run's folder with --from")
     settings, encoder = recipe.load(arguments.config), Encoder(arguments.tokenizer)
     run = Run(settings, encoder, arguments.data, phase, Machine(arguments.bf16, arguments.compile))
@@ -138,13 +151,28 @@ def above_0(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    value = above_0(text)
+    if value > 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share: pass a number above 0 and at most 1")
+    return value
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, required=True, help="config/nano.toml or another size")
     parser.add_argument("--data", type=Path, required=True, help="folder that prepare.py wrote")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.json that tokenizer.py wrote")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints and log.jsonl")
-    parser.add_argument("--decay", action="store_true", help="learning rate linear to 0 within --tokens or --minutes")
+    parser.add_argument(
+        "--decay",
+        type=share,
+        nargs="?",
+        const=1.0,
+        default=0.0,
+        metavar="SHARE",
+        help="learning rate linear to 0 within --tokens or --minutes, or in the last SHARE of them",
+    )
     parser.add_argument(
         "--from",
         dest="source",

@@ -53,6 +53,13 @@ def test_there_is_a_file_for_every_format_that_fits(exported: Path) -> None:
     assert (config["hidden_size"], config["num_key_value_heads"], config["vocab_size"]) == (32, 1, 300)
 
 
+def test_only_the_formats_that_are_asked_for(data: Path, exported: Path, tmp_path: Path) -> None:
+    given = ["--checkpoint", exported.parent / "run", "--tokenizer", data / "tokenizer.json", "--data", data]
+    run_program("export.py", *given, "--out", tmp_path, "--name", "toy", "--formats", "f16")
+    assert [path.name for path in tmp_path.glob("*.gguf")] == ["toy-f16.gguf"]
+    assert (tmp_path / "toy-f16.gguf").read_bytes() == (exported / "toy-f16.gguf").read_bytes()
+
+
 def test_rows_go_from_halves_to_pairs() -> None:
     rows = np.arange(8, dtype=np.float32)[:, None]
     assert gguf_file.interleaved(rows, 2)[:, 0].tolist() == [0, 2, 1, 3, 4, 6, 5, 7]

@@ -25,6 +25,7 @@ REFUSED = [
     ("training", "micro_rows", 0, "training.micro_rows is 0"),
     ("mixtures", "fim", 0.5, r"unknown tables \(mixtures\): it may have shape, mixture, training"),
     ("training", "micro_rows", 3, "no multiple of micro_rows"),
+    ("training", "answers_from", 2, "training.answers_from is 2: a share"),
 ]
 
 
@@ -51,8 +52,10 @@ def test_a_missing_table_is_named() -> None:
         (Phase(tokens=200), 0.5, 1.0),
         (Phase(seconds=40), 0.25, 1.0),
         (Phase(tokens=200, seconds=40), 0.5, 1.0),  # what comes first
-        (Phase(tokens=400, is_decay=True), 0.25, 0.75),
-        (Phase(tokens=50, is_decay=True), 2.0, 0.0),
+        (Phase(tokens=400, decay=1.0), 0.25, 0.75),
+        (Phase(tokens=50, decay=1.0), 2.0, 0.0),
+        (Phase(tokens=200, decay=0.5), 0.5, 1.0),
+        (Phase(tokens=160, decay=0.5), 0.625, 0.75),
     ],
 )
 def test_phases(phase: Phase, share: float, rate: float) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from places import RECIPE
 
 import recipe
 
@@ -35,6 +38,25 @@ def test_an_end_is_above_0(
     with pytest.raises(SystemExit):
         started(data, tmp_path, monkeypatch, f"{option}={value}")
     assert f"argument {option}: {value} is no number above 0" in capsys.readouterr().err
+
+
+def test_a_phase_decays_by_a_share_of_it(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    assert started(data, tmp_path, monkeypatch, "--decay", 0.5, "--tokens", 9).phase.decay == 0.5
+    with pytest.raises(SystemExit):
+        started(data, tmp_path, monkeypatch, "--decay", 1.5)
+    assert "argument --decay: 1.5 is no share" in capsys.readouterr().err
+
+
+def test_the_checkpoint_before_the_rate_falls_is_kept(data: Path, tmp_path: Path) -> None:
+    n_a_step = 4 * 64  # rows of the toy, and its context
+    given = {"config": data / "toy.toml", "data": data, "tokenizer": data / "tokenizer.json", "out": tmp_path}
+    words = [word for name, value in given.items() for word in (f"--{name}", value)]
+    words += ["--decay", 0.5, "--tokens", 8 * n_a_step, "--save-seconds", 1e-9]
+    subprocess.run([sys.executable, RECIPE / "train.py", *map(str, words)], check=True, capture_output=True)
+    assert sorted(path.name for path in tmp_path.glob("*.pt")) == ["ckpt-00000007.pt", "ckpt-00000008.pt"]
+    assert [path.name for path in (tmp_path / "constant").iterdir()] == ["ckpt-00000005.pt"]
 
 
 @pytest.mark.parametrize(

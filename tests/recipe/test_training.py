@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import subprocess
 import sys
@@ -42,6 +43,27 @@ def test_a_resumed_run_gives_the_same_losses(data: Path, tmp_path: Path) -> None
     second.restore(tmp_path)
     assert begun + losses(second, 2) == whole
     assert second.progress.step == 5
+
+
+def test_answers_count_for_more_from_their_share_of_the_phase_on(data: Path) -> None:
+    toy = fresh(data)
+    training = dataclasses.replace(toy.recipe.training, answer_weight=5.0, answers_from=0.5)
+    toy.recipe, toy.phase = dataclasses.replace(toy.recipe, training=training), progress.Phase(tokens=400)
+    found = []
+    for n_tokens in (0, 196, 4):
+        toy.progress = toy.progress.after(n_tokens, 1.0)
+        found.append(toy.answer_weight)
+    assert found == [1.0, 1.0, 5.0]
+
+
+def test_a_stack_of_matrices_is_made_orthogonal_one_by_one() -> None:
+    optim = pytest.importorskip("optim")
+    torch.manual_seed(0)
+    stack = torch.randn(3, 8, 4)
+    together = optim.orthogonal(stack)
+    for each, gradient in zip(together, stack, strict=True):
+        torch.testing.assert_close(each, optim.orthogonal(gradient))
+    assert 0.6 < torch.linalg.svdvals(together).min() <= torch.linalg.svdvals(together).max() < 1.3
 
 
 def test_other_settings_or_another_tokenizer_are_refused(data: Path, tmp_path: Path) -> None:
