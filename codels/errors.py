@@ -7,6 +7,7 @@ CodelsError
 ├── DownloadError          a file of a model could not be fetched; the message says what is kept and what helps
 │   └── Stopped            somebody stopped it
 ├── PromptTooLong          more tokens than the context window holds: fit again, smaller
+├── Cancelled              somebody cancelled what was asked; there is no half answer
 ├── EngineDown             the engine process is not there (loading, crashed, stopped)
 └── BackendMissing         the library behind a backend is not installed
 """
@@ -52,6 +53,10 @@ class PromptTooLong(CodelsError):
         super().__init__(f"the prompt has {n_prompt} tokens, at most {n_limit} fit this context window")
         self.n_prompt = n_prompt
         self.n_limit = n_limit
+
+
+class Cancelled(CodelsError):
+    """What was asked was cancelled before there was an answer."""
 
 
 class EngineDown(CodelsError):

@@ -41,6 +41,11 @@ class ModelInfo:
     description: str
     context_window: int
     markers: tuple[str, ...] = ()
+    ordinary: tuple[str, ...] = ()
+    """Markers that its vocabulary has as ordinary tokens, which no prompt can say: the file was converted wrongly."""
+    has_chat_template: bool = False
+    can_score: bool = False
+    """Whether the backend is a `Scorer` for this model."""
 
 
 class Backend(Protocol):
@@ -81,7 +86,10 @@ class Scorer(Protocol):
     """A backend that can say how likely a text is, which the probe of a model needs."""
 
     def score(self, prompt: Prompt, text: str, cancel: CancelToken) -> Score:
-        """`prompt.heal` stands before `text` and is not counted. Raises `PromptTooLong`, `MarkerMissing`."""
+        """`prompt.heal` stands before `text` and its tokens are not counted, but for one that `text` shares.
+
+        Raises `PromptTooLong`, `MarkerMissing`, `Cancelled`.
+        """
         ...
 
 

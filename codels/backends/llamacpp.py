@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from codels.backends import LoadSpec, ModelInfo, OnProgress
+from codels.backends import LoadSpec, ModelInfo, OnProgress, Score
 from codels.backends.copying import CopyModel, Lines
 from codels.backends.llamatext import Spelling, TextStream, common_prefix
 from codels.cancel import CancelToken
-from codels.errors import BackendMissing, ModelError, PromptTooLong
+from codels.errors import BackendMissing, Cancelled, ModelError, PromptTooLong
 from codels.generation import Part, Prompt, SamplingParams, Stats, Step
 
 if TYPE_CHECKING:
@@ -51,7 +51,10 @@ class LlamaCpp:
         self._n_beams = spec.beams
         self._lines = Lines(lambda line: self.tokenize(Part(line, joined=True)))
         markers = tuple(m for m in spec.markers if m in self._vocabulary.special)
-        self.info = ModelInfo(context.description, context.n_ctx, markers)
+        ordinary = tuple(m for m in spec.markers if self._vocabulary.has_ordinary(m))
+        self.info = ModelInfo(
+            context.description, context.n_ctx, markers, ordinary, context.has_chat_template, can_score=True
+        )
 
     def tokenize(self, part: Part) -> list[int]:
         return self._vocabulary.tokenize(part)
@@ -76,6 +79,21 @@ class LlamaCpp:
                     yield replace(step, stats=stats)
         why = "cancelled" if cancel.is_cancelled else why
         yield Step(stats=replace(stats, why_stopped=why))
+
+    def score(self, prompt: Prompt, text: str, cancel: CancelToken) -> Score:
+        from codels.backends.llamascore import Scoring
+
+        tokens = [token for part in prompt.parts for token in self.tokenize(part)] or self._vocabulary.start
+        scoring = Scoring(self._context, prompt, text)
+        if len(tokens) + len(scoring.said) > self._context.n_ctx:
+            raise PromptTooLong(len(tokens) + len(scoring.said), self._context.n_ctx)
+        self._context.arm(cancel)
+        self._reuse(tokens)
+        is_read = not self._prefill(tokens[:-1], cancel, _Clock(0))
+        score = scoring.run(tokens[-1], lambda piece: self._evaluate(piece, len(piece)), N_SLICE) if is_read else None
+        if score is None or cancel.is_cancelled:
+            raise Cancelled("the scoring was cancelled")
+        return score
 
     def close(self) -> None:
         self._context.close()
@@ -103,9 +121,9 @@ class LlamaCpp:
         """Evaluate, in slices, what was said and not read yet; False where that was cancelled or has no room."""
         return all(self._evaluate(said[start : start + N_SLICE]) for start in range(0, len(said), N_SLICE))
 
-    def _evaluate(self, tokens: list[int]) -> bool:
+    def _evaluate(self, tokens: list[int], n_logits: int = 1) -> bool:
         try:
-            is_done = self._context.decode(tokens, len(self._cached))
+            is_done = self._context.decode(tokens, len(self._cached), n_logits)
         except ModelError:
             self._keep(0)
             raise

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import llama_cpp as llama
+import numpy as np
 
 from codels.backends import LoadSpec, OnProgress
-from codels.backends.llamasampling import Sampler, links
+from codels.backends.llamasampling import Logits, Sampler, links
 from codels.backends.llamavocab import Vocabulary
 from codels.cancel import CancelToken
 from codels.errors import ModelError
@@ -104,6 +105,7 @@ class Context:
         self._abort: ctypes.Array[ctypes.c_char] | None = None
         self.vocabulary = Vocabulary(model)
         self.description = _description(model)
+        self.has_chat_template = bool(llama.llama_model_chat_template(model, None))
 
     def arm(self, cancel: CancelToken) -> None:
         """Let `cancel` stop a decode call from inside.
@@ -124,10 +126,17 @@ class Context:
         llama.llama_memory_clear(self._memory, True)
         return 0
 
-    def decode(self, tokens: list[int], position: int) -> bool:
-        """Evaluate `tokens` from `position` on. False: aborted, or no room; `forget` what of them is there."""
-        last = len(tokens) - 1
-        return self._evaluate([(token, position + n, 0, n == last) for n, token in enumerate(tokens)])
+    def decode(self, tokens: list[int], position: int, n_logits: int = 1) -> bool:
+        """Evaluate `tokens` from `position` on, the last `n_logits` of them with logits.
+
+        False: aborted, or no room; `forget` what of them is there.
+        """
+        first = len(tokens) - n_logits
+        return self._evaluate([(token, position + n, 0, n >= first) for n, token in enumerate(tokens)])
+
+    def logits(self, index: int) -> Logits:
+        """Those behind the `index`-th of the tokens evaluated last, in the library's memory: valid until the next."""
+        return np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context, index), (self.vocabulary.n,))
 
     def fork(self) -> None:
         """Begin branches: the first one holds what the sequence holds."""

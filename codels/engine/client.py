@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from codels.backends import LoadSpec, ModelInfo
+from codels.backends import LoadSpec, ModelInfo, Score
 from codels.cancel import CancelToken
 from codels.engine import process, wire
 from codels.errors import CodelsError, EngineDown
@@ -26,6 +26,9 @@ MAX_DELAY_S = 30.0
 
 HANG_S = 20.0
 """How long an answer may be overdue: others may be before it, and machines may be busy."""
+
+SCORE_MS = 600_000
+"""For one score: large models on slow machines take their time, and one that hangs must end."""
 
 
 class State(StrEnum):
@@ -104,30 +107,37 @@ class EngineClient:
         self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, is_explicit: bool
     ) -> AsyncGenerator[Step]:
         """The steps of one answer. Raises what the backend raised, or `EngineDown`. Leaving early cancels."""
+        id_ = next(self._ids)
+        messages = self._ask(id_, wire.generate(id_, prompt, params, is_explicit), cancel, params.max_ms)
+        async with contextlib.aclosing(messages):
+            async for message in messages:
+                yield wire.to_step(message)
+
+    async def score(self, prompt: Prompt, text: str, cancel: CancelToken) -> Score:
+        """How likely `text` is behind `prompt`; waits for its turn. Raises what the backend raised, or `EngineDown`."""
+        id_ = next(self._ids)
+        async with contextlib.aclosing(self._ask(id_, wire.score(id_, prompt, text), cancel, SCORE_MS)) as messages:
+            return wire.to_score(await anext(messages))
+
+    async def _ask(
+        self, id_: int, question: wire.Message, cancel: CancelToken, max_ms: int
+    ) -> AsyncGenerator[wire.Message]:
+        """The messages that answer a question, up to its last one."""
         if self.status.state is not State.READY:
             raise EngineDown(self.status.message)
-        id_, messages = next(self._ids), asyncio.Queue[wire.Message | None]()
-        self._waiting[id_] = messages
-        loop = asyncio.get_running_loop()
-        stop = {"op": "cancel", "id": id_}
-
-        def on_cancel() -> None:
-            loop.call_soon_threadsafe(self._send, stop)
-
-        cancel.on_cancel(on_cancel)
-        is_done = False
+        messages = self._waiting[id_] = asyncio.Queue[wire.Message | None]()
+        loop, stop, is_done = asyncio.get_running_loop(), {"op": "cancel", "id": id_}, False
+        cancel.on_cancel(lambda: loop.call_soon_threadsafe(self._send, stop))
         try:
-            self._send(wire.generate(id_, prompt, params, is_explicit))
-            while True:
-                message = await self._next(messages, params.max_ms)
-                is_done = message is None or message["op"] in ("done", "failed")
+            self._send(question)
+            while not is_done:
+                message = await self._next(messages, max_ms)
+                is_done = message is None or message["op"] in ("done", "scored", "failed")
                 if message is None:
                     raise EngineDown(self.status.message)
                 if message["op"] == "failed":
                     raise wire.to_error(message)
-                yield wire.to_step(message)
-                if is_done:
-                    return
+                yield message
         finally:
             del self._waiting[id_]
             if not is_done:
