@@ -107,25 +107,23 @@ class EngineClient:
         self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, is_explicit: bool
     ) -> AsyncGenerator[Step]:
         """The steps of one answer. Raises what the backend raised, or `EngineDown`. Leaving early cancels."""
-        id_ = next(self._ids)
-        messages = self._ask(id_, wire.generate(id_, prompt, params, is_explicit), cancel, params.max_ms)
-        async with contextlib.aclosing(messages):
+        question = wire.generate(next(self._ids), prompt, params, is_explicit)
+        async with contextlib.aclosing(self._ask(question, cancel, params.max_ms)) as messages:
             async for message in messages:
                 yield wire.to_step(message)
 
     async def score(self, prompt: Prompt, text: str, cancel: CancelToken) -> Score:
         """How likely `text` is behind `prompt`; waits for its turn. Raises what the backend raised, or `EngineDown`."""
-        id_ = next(self._ids)
-        async with contextlib.aclosing(self._ask(id_, wire.score(id_, prompt, text), cancel, SCORE_MS)) as messages:
+        question = wire.score(next(self._ids), prompt, text)
+        async with contextlib.aclosing(self._ask(question, cancel, SCORE_MS)) as messages:
             return wire.to_score(await anext(messages))
 
-    async def _ask(
-        self, id_: int, question: wire.Message, cancel: CancelToken, max_ms: int
-    ) -> AsyncGenerator[wire.Message]:
+    async def _ask(self, question: wire.Message, cancel: CancelToken, max_ms: int) -> AsyncGenerator[wire.Message]:
         """The messages that answer a question, up to its last one."""
         if self.status.state is not State.READY:
             raise EngineDown(self.status.message)
-        messages = self._waiting[id_] = asyncio.Queue[wire.Message | None]()
+        id_, messages = question["id"], asyncio.Queue[wire.Message | None]()
+        self._waiting[id_] = messages
         loop, stop, is_done = asyncio.get_running_loop(), {"op": "cancel", "id": id_}, False
         cancel.on_cancel(lambda: loop.call_soon_threadsafe(self._send, stop))
         try:
@@ -133,10 +131,8 @@ class EngineClient:
             while not is_done:
                 message = await self._next(messages, max_ms)
                 is_done = message is None or message["op"] in ("done", "scored", "failed")
-                if message is None:
-                    raise EngineDown(self.status.message)
-                if message["op"] == "failed":
-                    raise wire.to_error(message)
+                if message is None or message["op"] == "failed":
+                    raise wire.to_error(message) if message else EngineDown(self.status.message)
                 yield message
         finally:
             del self._waiting[id_]

@@ -60,7 +60,7 @@ class CodelsServer(Server):
         notices, self._notices = self._notices, []
         for notice in notices:
             self.tell(notice)
-        self._take_status(self.runtime.engine.status)
+        self._take_status(self.runtime.status)
 
     def _take_status(self, status: Status) -> None:
         if not self._is_initialized:
@@ -123,7 +123,7 @@ def create_server() -> CodelsServer:
 
 def status_json(runtime: Runtime, last: Answer) -> dict[str, Any]:
     """What an editor's status line, and a person who wonders about silence, can ask for (`codels/status`)."""
-    status = runtime.engine.status
+    status = runtime.status
     return {
         "state": status.state,
         "message": status.message,
