@@ -3,7 +3,8 @@
 CodelsError
 ├── UserError              a path, position, model id or option that does not exist or fit
 ├── ModelError             a model file that cannot be used
-│   └── MarkerMissing      its vocabulary lacks a marker that its family needs
+│   ├── MarkerMissing      its vocabulary lacks a marker that its family needs
+│   └── OutOfMemory        it did not fit: a backend tries again, smaller
 ├── DownloadError          a file of a model could not be fetched; the message says what is kept and what helps
 │   └── Stopped            somebody stopped it
 ├── PromptTooLong          more tokens than the context window holds: fit again, smaller
@@ -36,6 +37,10 @@ class MarkerMissing(ModelError):
             "correct the family in its card, or use the model without fill-in-the-middle"
         )
         self.marker = marker
+
+
+class OutOfMemory(ModelError):
+    """A model or its context did not fit into memory."""
 
 
 class DownloadError(CodelsError):

@@ -13,7 +13,7 @@ from codels.core import Skill
 from codels.probe import Form, Kind, Subject, Verdict, words
 from codels.probe.forms import plain
 from codels.probe.holes import language_for
-from codels.prompt import Family, Order, Template
+from codels.prompt import Family, Order, Template, budget
 from codels.prompt.families import FAMILIES
 from codels.registry.card import ModelCard
 from codels.request import Model
@@ -138,4 +138,5 @@ def _model(card: ModelCard, info: ModelInfo, family: Family, order: Order, has_r
     is_sayable = _is_known((*family.repo_psm, *family.repo_spm, *family.file), set(info.markers))
     if not (has_repo and is_sayable):
         family = replace(family, repo_psm=(), repo_spm=(), file=())
-    return Model(card.id, family, order, info.context_window, card.languages, card.gate, bool(card.copy_weights))
+    copies, max_chars = bool(card.copy_weights), 0 if info.is_on_gpu else budget.MAX_CHARS
+    return Model(card.id, family, order, info.context_window, card.languages, card.gate, copies, max_chars)

@@ -16,7 +16,7 @@ from codels.errors import CodelsError, EngineDown, UserError
 from codels.examination import CHECKING, Examiner
 from codels.probe import Verdict
 from codels.prompt.families import FAMILIES
-from codels.registry import memory, store
+from codels.registry import store
 from codels.registry.card import ModelCard
 from codels.request import Model, Request
 from codels.resolve import resolve
@@ -49,10 +49,10 @@ class Runtime:
         await self.engine.start(process)
 
     def configure(self, settings: Settings) -> None:
-        """Take new settings; a changed model or thread count loads again, and nothing waits for that."""
+        """Take new settings; a changed model, or another way to load it, loads again, and nothing waits for that."""
         if settings.model != self.settings.model:
             self._told.clear()
-        is_same = self.card and (settings.model, settings.threads) == (self.settings.model, self.settings.threads)
+        is_same = self.card and _loaded_by(settings) == _loaded_by(self.settings)
         self.settings = settings
         for problem in store.user_cards()[1]:
             self._tell(problem)
@@ -139,5 +139,19 @@ def find(name: str) -> ModelCard:
 def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
     """Raises `ModelError` where the file is not as the card says."""
     threads = settings.threads or max(1, (os.cpu_count() or 2) - 1)
-    window, path = memory.context_window(card), str(store.locate(card))
-    return LoadSpec(card.backend, path, window, threads, _MARKERS, card.copy_weights, card.beams)
+    return LoadSpec(
+        card.backend,
+        str(store.locate(card)),
+        settings.context_window,
+        threads,
+        _MARKERS,
+        card.copy_weights,
+        card.beams,
+        card.context_window,
+        settings.gpu_layers,
+    )
+
+
+def _loaded_by(settings: Settings) -> tuple[object, ...]:
+    """What a load depends on."""
+    return settings.model, settings.threads, settings.context_window, settings.gpu_layers

@@ -13,6 +13,7 @@ from dataclasses import replace
 from codels import __version__
 from codels.cancel import CancelToken
 from codels.checks import sandbox
+from codels.commands import devices
 from codels.commands.run import with_runtime
 from codels.core import Site, Snapshot
 from codels.errors import CodelsError, ModelError
@@ -92,7 +93,7 @@ def _probe(started: float) -> Callable[[Runtime], Awaitable[bool]]:
         model = runtime.model
         print(
             f"✓ loaded in {load_s:.1f} s: family {model.family.name}, order {model.order}, "
-            f"context window {model.context_window} tokens"
+            f"context window {model.context_window} tokens\n{await devices.described(runtime.engine)}"
         )
         for line in words.lines(runtime.verdict) if runtime.verdict else ():
             print(line)

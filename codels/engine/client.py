@@ -10,15 +10,17 @@ import contextlib
 import itertools
 import time
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from codels.backends import LoadSpec, ModelInfo, Score
 from codels.cancel import CancelToken
 from codels.engine import process, wire
+from codels.engine.status import State, Status
 from codels.errors import CodelsError, EngineDown
 from codels.generation import Prompt, SamplingParams, Step
+from codels.machine import Devices
+
+__all__ = ["EngineClient", "State", "Status"]
 
 FIRST_DELAY_S = 0.25
 MAX_DELAY_S = 30.0
@@ -29,25 +31,6 @@ HANG_S = 20.0
 
 SCORE_MS = 600_000
 """For one score: large models on slow machines take their time, and one that hangs must end."""
-
-
-class State(StrEnum):
-    LOADING = "loading"
-    READY = "ready"
-    DOWN = "down"
-    """Crashed, and to be restarted."""
-    FAILED = "failed"
-    """The model cannot be loaded; nothing happens until another one is chosen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """`message` is for people. `fraction` of a load that is under way goes from 0 to 1."""
-
-    state: State
-    message: str = ""
-    fraction: float = 0.0
-    info: ModelInfo | None = None
 
 
 class EngineClient:
@@ -118,9 +101,15 @@ class EngineClient:
         async with contextlib.aclosing(self._ask(question, cancel, SCORE_MS)) as messages:
             return wire.to_score(await anext(messages))
 
+    async def devices(self) -> Devices:
+        """What the installed library can use; no model need be loaded. Raises `BackendMissing` or `EngineDown`."""
+        question = {"op": "devices", "id": next(self._ids)}
+        async with contextlib.aclosing(self._ask(question, CancelToken(), SCORE_MS)) as messages:
+            return wire.to_devices(await anext(messages))
+
     async def _ask(self, question: wire.Message, cancel: CancelToken, max_ms: int) -> AsyncGenerator[wire.Message]:
         """The messages that answer a question, up to its last one."""
-        if self.status.state is not State.READY:
+        if self.status.state is not State.READY and (question["op"] != "devices" or self.status.state is State.DOWN):
             raise EngineDown(self.status.message)
         id_, messages = question["id"], asyncio.Queue[wire.Message | None]()
         self._waiting[id_] = messages
@@ -130,7 +119,7 @@ class EngineClient:
             self._send(question)
             while not is_done:
                 message = await self._next(messages, max_ms)
-                is_done = message is None or message["op"] in ("done", "scored", "failed")
+                is_done = message is None or message["op"] in ("done", "scored", "devices", "failed")
                 if message is None or message["op"] == "failed":
                     raise wire.to_error(message) if message else EngineDown(self.status.message)
                 yield message

@@ -49,7 +49,8 @@ class Host:
         if message["op"] == "cancel":
             self._scheduler.cancel(message["id"])
             return
-        run = {"load": self._load, "score": self._score}.get(message["op"], self._generate)
+        runs = {"load": self._load, "score": self._score, "devices": self._devices}
+        run = runs.get(message["op"], self._generate)
         is_explicit = message.get("explicit", True)
         self._scheduler.submit(Job(message["id"], is_explicit, lambda cancel: self._guarded(run, message, cancel)))
 
@@ -86,6 +87,9 @@ class Host:
         scorer = cast(Scorer, self._backend)  # ModelInfo.can_score has said so
         score = scorer.score(wire.prompt(message), message["text"], cancel)
         self._send(wire.scored(message["id"], score))
+
+    def _devices(self, message: wire.Message, _cancel: CancelToken) -> None:
+        self._send(wire.devices(message["id"], backends.devices()))
 
     def _send(self, message: wire.Message) -> None:
         with self._lock:

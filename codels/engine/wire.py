@@ -1,7 +1,7 @@
 """Messages between the two processes: one JSON object a line.
 
-Towards the host: load, generate, score, cancel. From it: progress, loaded, step, done, scored, failed.
-`id` ties them together.
+Towards the host: load, generate, score, devices, cancel. From it: progress, loaded, step, done, scored, devices,
+failed. `id` ties them together.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from codels.errors import (
     UserError,
 )
 from codels.generation import Part, Prompt, SamplingParams, Stats, Step
+from codels.machine import Device, DeviceKind, Devices
 
 Message = dict[str, Any]
 
@@ -103,8 +104,18 @@ def loaded(id_: int, info: ModelInfo) -> Message:
 
 def model_info(message: Message) -> ModelInfo:
     fields = message["info"]
-    texts = {name: tuple(fields[name]) for name in ("markers", "ordinary")}
+    texts = {name: tuple(fields[name]) for name in ("markers", "ordinary", "plan")}
     return ModelInfo(**{**fields, **texts})
+
+
+def devices(id_: int, found: Devices) -> Message:
+    return {"op": "devices", "id": id_, "devices": asdict(found)}
+
+
+def to_devices(message: Message) -> Devices:
+    fields = message["devices"]
+    found = ({**device, "kind": DeviceKind(device["kind"])} for device in fields["devices"])
+    return Devices(tuple(Device(**device) for device in found), fields["problem"])
 
 
 def failed(id_: int, error: Exception) -> Message:

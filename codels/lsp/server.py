@@ -63,6 +63,8 @@ class CodelsServer(Server):
         self._take_status(self.runtime.status)
 
     def _take_status(self, status: Status) -> None:
+        if status.info:
+            log.info("the model runs as planned: %s", "; ".join(status.info.plan))
         if not self._is_initialized:
             return
         self._progress.follow(status)
@@ -129,6 +131,8 @@ def status_json(runtime: Runtime, last: Answer) -> dict[str, Any]:
         "message": status.message,
         "model": runtime.card.id if runtime.card else "",
         "languages": sorted(runtime.card.languages) if runtime.card else [],
+        "device": status.info.device if status.info else "",
+        "plan": list(status.info.plan) if status.info else [],
         "lastReason": last.reason,
         "lastOrigin": last.origin,
         "lastStages": last.stages,
