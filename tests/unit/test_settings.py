@@ -69,7 +69,11 @@ BAD: list[tuple[str, Any, str]] = [
     ("gpu_layers", True, 'must be "auto" or a whole number'),
     ("gpu_layers", "all", "must be \"auto\" or a whole number from 0 to 999, not 'all'"),
     ("model", {"x": "y" * 500}, "not {'x': 'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; "),
-    ("max_token", 5, "unknown setting 'codels.max_token'; known are candidates, disabled_languages, eagerness, enable"),
+    (
+        "max_token",
+        5,
+        "unknown setting 'codels.max_token'; known are candidates, context_window, disabled",
+    ),
     ("", 5, "unknown setting 'codels.'"),
     ("Enable", True, "unknown setting 'codels.Enable'"),
 ]
