@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 
 from codels.backends import LoadSpec, ModelInfo
 from codels.cancel import CancelToken
@@ -13,11 +13,13 @@ from codels.completion import Completer
 from codels.core import Answer, Site
 from codels.engine.client import EngineClient, State, Status
 from codels.errors import CodelsError, EngineDown, UserError
-from codels.prompt import Family, Order
+from codels.examination import CHECKING, Examiner
+from codels.probe import Verdict
 from codels.prompt.families import FAMILIES
-from codels.registry import memory, store
+from codels.registry import store
 from codels.registry.card import ModelCard
 from codels.request import Model, Request
+from codels.resolve import resolve
 from codels.settings import Settings
 
 _MARKERS = tuple(dict.fromkeys(marker for family in FAMILIES.values() for marker in family.all_markers))
@@ -37,6 +39,9 @@ class Runtime:
         self.settings = Settings()
         self.card: ModelCard | None = None
         self.model: Model | None = None
+        self.verdict: Verdict | None = None
+        self._checking: Status | None = None
+        self._examiner = Examiner(self.engine, self._show_checking)
         self._told: set[str] = set()
 
     async def start(self, process: asyncio.subprocess.Process | None = None) -> None:
@@ -44,10 +49,10 @@ class Runtime:
         await self.engine.start(process)
 
     def configure(self, settings: Settings) -> None:
-        """Take new settings; a changed model or thread count loads again, and nothing waits for that."""
+        """Take new settings; a changed model, or another way to load it, loads again, and nothing waits for that."""
         if settings.model != self.settings.model:
             self._told.clear()
-        is_same = self.card and (settings.model, settings.threads) == (self.settings.model, self.settings.threads)
+        is_same = self.card and _loaded_by(settings) == _loaded_by(self.settings)
         self.settings = settings
         for problem in store.user_cards()[1]:
             self._tell(problem)
@@ -64,7 +69,7 @@ class Runtime:
     async def complete(self, site: Site, is_explicit: bool, cancel: CancelToken) -> Answer:
         """What to offer at `site`, or why nothing. A model that fails is told to the user, once."""
         if self.model is None:
-            return Answer(reason=self.engine.status.message)
+            return Answer(reason=self.status.message)
         try:
             return await self._completer.complete(Request(site, self.model, self.settings, is_explicit, cancel))
         except CodelsError as error:
@@ -76,17 +81,43 @@ class Runtime:
         self._completer.forget(uri)
 
     async def stop(self) -> None:
+        self._examiner.stop()
         await self.engine.stop()
 
+    @property
+    def status(self) -> Status:
+        """The engine's; while a loaded model is checked, loading goes on."""
+        return self._checking or self.engine.status
+
+    async def ready(self) -> None:
+        """Wait until the model can be used. Raises `EngineDown` with the reason where it cannot be."""
+        await self.engine.ready()
+        while self._examiner.is_busy:
+            await self._examiner.wait()
+            await self.engine.ready()
+
     def _take_status(self, status: Status) -> None:
-        self.model = None
+        self.model = self._checking = None
+        self._examiner.stop()
         if status.info and self.card:
-            self.model, notice = resolve(self.card, status.info)
-            if notice:
-                self._tell(notice)
+            self._examiner.begin(self.card, status.info, partial(self._use, self.card, status.info))
         if status.state is State.FAILED:
             self._tell(status.message)
-        self._on_status(status)
+        if not self._checking:
+            self._on_status(status)
+
+    def _use(self, card: ModelCard, info: ModelInfo, verdict: Verdict | None) -> None:
+        self.verdict = verdict
+        self.model, notice = resolve(card, info, verdict)
+        if notice:
+            self._tell(notice)
+        if self._checking:
+            self._checking = None
+            self._on_status(self.engine.status)
+
+    def _show_checking(self, fraction: float) -> None:
+        self._checking = Status(State.LOADING, CHECKING, fraction)
+        self._on_status(self._checking)
 
     def _tell(self, notice: str) -> None:
         if notice not in self._told:
@@ -108,46 +139,19 @@ def find(name: str) -> ModelCard:
 def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
     """Raises `ModelError` where the file is not as the card says."""
     threads = settings.threads or max(1, (os.cpu_count() or 2) - 1)
-    window, path = memory.context_window(card), str(store.locate(card))
-    return LoadSpec(card.backend, path, window, threads, _MARKERS, card.copy_weights, card.beams)
+    return LoadSpec(
+        card.backend,
+        str(store.locate(card)),
+        settings.context_window,
+        threads,
+        _MARKERS,
+        card.copy_weights,
+        card.beams,
+        card.context_window,
+        settings.gpu_layers,
+    )
 
 
-def resolve(card: ModelCard, info: ModelInfo) -> tuple[Model, str]:
-    """How the loaded model is to be prompted, and a sentence where that is less than its card promises.
-
-    The card names the family; without a card the vocabulary decides, never the file's name.
-    """
-    known = set(info.markers)
-    if card.family:
-        family, order = FAMILIES[card.family], card.order
-        missing = [m for m in family.template(order) if isinstance(m, str) and m not in known]
-        if not missing:
-            return _model(card, info, family, order), ""
-        notice = f"{card.id}: its vocabulary has no {missing[0]}, which family {family.name} needs"
-    else:
-        fitting = _fitting(known)
-        if fitting:
-            family, *others = fitting
-            order = Order.PSM if family.psm and not family.is_own else Order.SPM
-            also = f"; {', '.join(other.name for other in others)} would fit as well" if others else ""
-            said = f"{card.id} has no card: its vocabulary has the fill-in-the-middle markers of family {family.name}"
-            return _model(card, info, family, order), f"{said}, which are used{also}"
-        notice = f"{card.id} has no fill-in-the-middle tokens"
-    plain = _model(card, info, FAMILIES["plain"], Order.PSM)
-    return plain, f"{notice}; it only sees the text before the caret"
-
-
-def _fitting(known: set[str]) -> list[Family]:
-    """The families whose markers are all there and of whose other markers the fewest are missing; the richest first."""
-    families = [f for f in FAMILIES.values() if f.markers and not f.opening and known.issuperset(f.markers)]
-    n_missing = {f.name: len(set(f.all_markers) - known) for f in families}
-    least = min(n_missing.values(), default=0)
-    return sorted((f for f in families if n_missing[f.name] == least), key=lambda f: -len(f.all_markers))
-
-
-def _model(card: ModelCard, info: ModelInfo, family: Family, order: Order) -> Model:
-    repo_markers = (*family.repo_psm, *family.repo_spm, *family.file)
-    if not {marker for marker in repo_markers if isinstance(marker, str)} <= set(info.markers):
-        family = replace(family, repo_psm=(), repo_spm=(), file=())
-    copies = bool(card.copy_weights)
-    return Model(card.id, family, order, info.context_window, card.languages, card.gate, copies)
+def _loaded_by(settings: Settings) -> tuple[object, ...]:
+    """What a load depends on."""
+    return settings.model, settings.threads, settings.context_window, settings.gpu_layers

@@ -34,7 +34,14 @@ class Settings:
     """Nothing is fetched from the network; what would have been needed is said."""
     threads: int = 0
     """CPU threads of the model; 0 means one less than there are cores, and at least one."""
+    context_window: int = 0
+    """Tokens that the model can look at; 0 takes as many as the machine reads in time."""
+    gpu_layers: int | None = None
+    """Layers of the model on the GPU; None ("auto") takes as many as fit, 0 the CPU alone."""
 
+
+AUTO = "auto"
+"""Chosen for the machine."""
 
 _Check = tuple[Callable[[Any], bool], str]
 
@@ -44,6 +51,11 @@ def _whole(low: int, high: int) -> _Check:
         lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high,
         f"a whole number from {low} to {high}",
     )
+
+
+def _or_0(low: int, high: int) -> _Check:
+    is_within, words = _whole(low, high)
+    return lambda value: is_within(value) or (value == 0 and value is not False), f"0 or {words}"
 
 
 _BOOL: _Check = (lambda value: isinstance(value, bool), "true or false")
@@ -66,6 +78,11 @@ _CHECKS: dict[str, _Check] = {
     "eagerness": (lambda value: value in list(Eagerness), f"one of {', '.join(Eagerness)}"),
     "offline": _BOOL,
     "threads": _whole(0, 256),
+    "context_window": _or_0(512, 1 << 20),
+    "gpu_layers": (
+        lambda value: value == AUTO or _whole(0, 999)[0](value),
+        '"auto" or a whole number from 0 to 999',
+    ),
 }
 
 
@@ -88,9 +105,11 @@ def parse(data: object) -> tuple[Settings, tuple[str, ...]]:
         if not is_valid(value):
             default = getattr(Settings(), name)
             shown = list(default) if isinstance(default, tuple) else str(default) if name == "eagerness" else default
+            shown = AUTO if default is None else shown
             problems.append(f"'codels.{key}' must be {wanted}, not {_shown(value)}; {shown!r} is used")
             continue
         values[name] = tuple(value) if isinstance(value, list) else Eagerness(value) if name == "eagerness" else value
+        values[name] = None if value == AUTO and name == "gpu_layers" else values[name]
     return Settings(**values), tuple(problems)
 
 

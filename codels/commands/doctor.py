@@ -13,9 +13,11 @@ from dataclasses import replace
 from codels import __version__
 from codels.cancel import CancelToken
 from codels.checks import sandbox
+from codels.commands import devices
 from codels.commands.run import with_runtime
 from codels.core import Site, Snapshot
 from codels.errors import CodelsError, ModelError
+from codels.probe import words
 from codels.registry import store
 from codels.registry.card import ModelCard
 from codels.runtime import Runtime, find
@@ -36,11 +38,11 @@ def doctor(model: str) -> int:
         card = find(settings.model)
         for line in _described(card):
             print(line)
-        print(with_runtime(settings, _probe(time.monotonic())))
+        is_good = with_runtime(settings, _probe(time.monotonic()))
     except CodelsError as error:
         print(f"✗ {error}")
         return 1
-    if any(line.startswith("✗") for line in installed):
+    if not is_good or any(line.startswith("✗") for line in installed):
         return 1
     print("✓ all works")
     return 0
@@ -73,8 +75,10 @@ def _described(card: ModelCard) -> Iterator[str]:
         yield "✓ its sha256 is the card's"
 
 
-def _probe(started: float) -> Callable[[Runtime], Awaitable[str]]:
-    async def probe(runtime: Runtime) -> str:
+def _probe(started: float) -> Callable[[Runtime], Awaitable[bool]]:
+    """Says how the model fills in the middle and lets it complete; False where it does less than it seems to."""
+
+    async def probe(runtime: Runtime) -> bool:
         load_s = time.monotonic() - started
         assert runtime.model is not None
         last = _PROBE[-1].rstrip("\n")
@@ -87,11 +91,16 @@ def _probe(started: float) -> Callable[[Runtime], Awaitable[str]]:
         prefill = 1000 * (stats.n_prompt - stats.n_reused) / max(stats.prefill_ms, 0.001)
         decode = 1000 * stats.n_decoded / max(stats.decode_ms, 0.001)
         model = runtime.model
-        return (
+        print(
             f"✓ loaded in {load_s:.1f} s: family {model.family.name}, order {model.order}, "
-            f"context window {model.context_window} tokens\n"
+            f"context window {model.context_window} tokens\n{await devices.described(runtime.engine)}"
+        )
+        for line in words.lines(runtime.verdict) if runtime.verdict else ():
+            print(line)
+        print(
             f"✓ completes: `{last.strip()}` is followed by `{said}`\n"
             f"  reads {prefill:.0f} tokens a second, writes {decode:.0f}"
         )
+        return runtime.verdict is None or runtime.verdict.can_fill
 
     return probe

@@ -60,9 +60,11 @@ class CodelsServer(Server):
         notices, self._notices = self._notices, []
         for notice in notices:
             self.tell(notice)
-        self._take_status(self.runtime.engine.status)
+        self._take_status(self.runtime.status)
 
     def _take_status(self, status: Status) -> None:
+        if status.info:
+            log.info("the model runs as planned: %s", "; ".join(status.info.plan))
         if not self._is_initialized:
             return
         self._progress.follow(status)
@@ -123,12 +125,14 @@ def create_server() -> CodelsServer:
 
 def status_json(runtime: Runtime, last: Answer) -> dict[str, Any]:
     """What an editor's status line, and a person who wonders about silence, can ask for (`codels/status`)."""
-    status = runtime.engine.status
+    status = runtime.status
     return {
         "state": status.state,
         "message": status.message,
         "model": runtime.card.id if runtime.card else "",
         "languages": sorted(runtime.card.languages) if runtime.card else [],
+        "device": status.info.device if status.info else "",
+        "plan": list(status.info.plan) if status.info else [],
         "lastReason": last.reason,
         "lastOrigin": last.origin,
         "lastStages": last.stages,

@@ -26,6 +26,11 @@ GOOD: list[tuple[Any, dict[str, Any]]] = [
     ({"eagerness": "high"}, {"eagerness": "high"}),
     ({"offline": True}, {"offline": True}),
     ({"threads": 256}, {"threads": 256}),
+    ({"contextWindow": 16384}, {"context_window": 16384}),
+    ({"context_window": 0}, {}),
+    ({"gpu_layers": "auto"}, {}),
+    ({"gpuLayers": 0}, {"gpu_layers": 0}),
+    ({"gpu_layers": 33}, {"gpu_layers": 33}),
     ({"model": None, "threads": None, "enable": None}, {}),
 ]
 
@@ -58,8 +63,17 @@ BAD: list[tuple[str, Any, str]] = [
     ("offline", "no", "must be true or false, not 'no'; False is used"),
     ("threads", -1, "must be a whole number from 0 to 256, not -1; 0 is used"),
     ("threads", 10**5000, "must be a whole number from 0 to 256, not int"),
+    ("context_window", 511, "must be 0 or a whole number from 512 to 1048576, not 511; 0 is used"),
+    ("context_window", False, "must be 0 or a whole number"),
+    ("gpu_layers", -1, "must be \"auto\" or a whole number from 0 to 999, not -1; 'auto' is used"),
+    ("gpu_layers", True, 'must be "auto" or a whole number'),
+    ("gpu_layers", "all", "must be \"auto\" or a whole number from 0 to 999, not 'all'"),
     ("model", {"x": "y" * 500}, "not {'x': 'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; "),
-    ("max_token", 5, "unknown setting 'codels.max_token'; known are candidates, disabled_languages, eagerness, enable"),
+    (
+        "max_token",
+        5,
+        "unknown setting 'codels.max_token'; known are candidates, context_window, disabled",
+    ),
     ("", 5, "unknown setting 'codels.'"),
     ("Enable", True, "unknown setting 'codels.Enable'"),
 ]
