@@ -9,13 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import rms_norm, scaled_dot_product_attention, silu
+from torch.nn.functional import cross_entropy, rms_norm, scaled_dot_product_attention, silu
 
 from recipe import Shape
 
 CHUNK = 1024
-CUDA_CHUNK = 16_384
-"""Rows whose logits exist at the same time; few kernels over many rows keep a GPU busy."""
+"""Rows whose logits exist at the same time on a CPU."""
 
 INIT_SCALE = 0.5
 EMBEDDING_STD = 0.02
@@ -128,6 +127,9 @@ class Llama(nn.Module):
         """The mean loss in nats; a target counts by its weight. All of shape (rows, tokens)."""
         rows = self.hidden(ids).reshape(-1, self.shape.d)
         shares = (weights / weights.sum()).reshape(-1, 1)
+        if rows.is_cuda:  # it has room for whole logits, and its compiler fuses what is done with them
+            logits = rows @ self.embed_tokens.weight.T
+            return (cross_entropy(logits.float(), targets.reshape(-1), reduction="none") * shares[:, 0]).sum()
         loss: Tensor = _TiedCrossEntropy.apply(  # type: ignore[no-untyped-call]
             rows, self.embed_tokens.weight, targets.reshape(-1), shares
         )
@@ -157,14 +159,13 @@ class _TiedCrossEntropy(torch.autograd.Function):
         weight_gradient = torch.zeros(weight.shape, dtype=torch.float32, device=weight.device)
         loss = torch.zeros((), dtype=torch.float32, device=rows.device)
         tokens = torch.arange(len(weight), device=rows.device)
-        chunk = CUDA_CHUNK if rows.is_cuda else CHUNK
-        for start in range(0, len(targets), chunk):
-            x, y, share = (each[start : start + chunk] for each in (rows, targets[:, None], shares))
+        for start in range(0, len(targets), CHUNK):
+            x, y, share = (each[start : start + CHUNK] for each in (rows, targets[:, None], shares))
             logits = (x @ weight.T).float()
             total = logits.logsumexp(-1, keepdim=True)
             loss += (share * (total - logits.gather(1, y))).sum()
             gradient = ((logits - total).exp() - (tokens == y).float()).mul_(share).to(x.dtype)
-            row_gradient[start : start + chunk] = gradient @ weight
+            row_gradient[start : start + CHUNK] = gradient @ weight
             weight_gradient += gradient.T @ x
         ctx.save_for_backward(row_gradient, weight_gradient)
         return loss

@@ -138,6 +138,8 @@ class Run:
             dist.all_reduce(own)
         mean_loss, mean_norm, seconds, signals = (own / self._n_processes).tolist()
         self.is_stopping = signals > 0
+        if mean_norm == 0:
+            sys.exit(f"no gradient reaches the weights in step {self.progress.step + 1}: try without --compile")
         return (mean_loss if math.isfinite(mean_norm) else math.nan), seconds
 
     def _update(self) -> None:
