@@ -15,6 +15,10 @@ GAIN = 0.5
 END_GAIN = 1.0
 """Nats by which the end behind the middle must be likelier than without the suffix, which tells nothing of an end."""
 
+END_LEAST = -3.0
+"""The mean log-probability of that end must be no less: one of twenty. Chance alone does better than it should where a
+vocabulary is small."""
+
 ORDER_GAIN = 0.25
 """Nats a token, the end among them, by which another form must be better than the one that is written down."""
 
@@ -66,7 +70,8 @@ def best(table: Table, plain: Measured, forms: Sequence[Form]) -> Form | None:
 
 def fills(form: Measured, plain: Measured) -> bool:
     """Whether the suffix helps, both to say the middle and to know where it ends."""
-    return _is_better(form.means, plain.means, GAIN) and _is_better(form.ends, plain.ends, END_GAIN)
+    ends_well = fmean(form.ends) >= END_LEAST and _is_better(form.ends, plain.ends, END_GAIN)
+    return ends_well and _is_better(form.means, plain.means, GAIN)
 
 
 def is_swapped(swapped: Measured, straight: Measured, plain: Measured) -> bool:

@@ -70,6 +70,7 @@ FINDINGS = [
     ({}, Finding.UNTRAINED, Order.PSM, False),
     ({PSM: PLAIN, SPM: PLAIN}, Finding.UNTRAINED, Order.PSM, False),
     ({PSM: (-3.7, -1.0)}, Finding.UNTRAINED, Order.PSM, False),  # too little for a suffix that tells all
+    ({PSM: (-2.0, -4.0)}, Finding.UNTRAINED, Order.PSM, False),  # it hardly knows one
     ({PSM: (-2.0, -8.5)}, Finding.UNTRAINED, Order.PSM, False),  # it sees the name and knows no end
     ({PSM_SWAPPED: GOOD}, Finding.SWAPPED, Order.PSM, False),
     ({PSM: FAIR, PSM_SWAPPED: GOOD}, Finding.SWAPPED, Order.PSM, False),
