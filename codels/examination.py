@@ -91,10 +91,13 @@ class Examiner:
 
         try:
             return await probe(wanted, score, self._on_progress)
-        except (EngineDown, Cancelled):
+        except EngineDown:
             raise
-        except CodelsError as error:
-            log.warning("%s could not be checked: %s", card.id, error)
+        except Exception as error:  # our own mistakes too: a model that is not checked serves, one that waits does not
+            if cancel.is_cancelled:
+                raise
+            said = str(error) if isinstance(error, CodelsError) else type(error).__name__
+            log.warning("%s could not be checked: %s", card.id, said)
             return None
 
 

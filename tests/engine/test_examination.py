@@ -201,6 +201,20 @@ def test_what_cannot_be_scored_is_believed(write: Write) -> None:
     run(test())
 
 
+def test_a_mistake_of_ours_costs_the_check_and_not_the_model(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_arguments: object) -> None:
+        raise KeyError("secret")
+
+    monkeypatch.setattr("codels.examination.probe", broken)
+
+    async def test() -> None:
+        async with watched(write("m", {PSM: GOOD})) as runtime:
+            await runtime.ready()
+            assert used(runtime) == ("codels", Order.SPM)
+
+    run(test())
+
+
 def test_stopping_ends_the_check(write: Write) -> None:
     async def test() -> None:
         async with watched(write("m", {}, score_ms=MINUTE)) as runtime:

@@ -47,3 +47,13 @@ def test_in_processes_of_their_own(home: Path) -> None:
     ]
     assert json.loads(outputs[0])["family"] == "codellama"
     assert outputs[1] == b"harvest\n"
+
+
+def test_a_card_says_why_its_model_only_sees_what_is_before_the_caret(home: Path, codels: Codels) -> None:
+    shutil.copyfile(MODELS / "swapped.gguf", home / "some.gguf")
+    said = codels("models", "add", "some.gguf")
+    assert said.out.startswith("some can be used now (family plain, order psm)")
+    assert "its markers for prefix and suffix are swapped" in said.err
+    text = (store.cards_folder() / "some.toml").read_text("utf-8")
+    assert text.startswith("# its markers for prefix and suffix are swapped")
+    assert codels("complete", app(home), "--model", "some").err == ""
