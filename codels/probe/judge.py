@@ -22,6 +22,9 @@ vocabulary is small."""
 ORDER_GAIN = 0.25
 """Nats a token, the end among them, by which another form must be better than the one that is written down."""
 
+SWAP_GAIN = 0.5
+"""The same for exchanged markers, whose finding costs the model its suffix: a small model hardly heeds them."""
+
 REPO_GAIN = 0.5
 """Nats a token by which another file must help that alone tells what is missing."""
 
@@ -76,7 +79,7 @@ def fills(form: Measured, plain: Measured) -> bool:
 
 def is_swapped(swapped: Measured, straight: Measured, plain: Measured) -> bool:
     """Whether the model takes the marker of the prefix for that of the suffix."""
-    return fills(swapped, plain) and _is_better(swapped.totals, straight.totals, ORDER_GAIN)
+    return fills(swapped, plain) and _is_better(swapped.totals, straight.totals, SWAP_GAIN)
 
 
 def has_repo(repo: Measured, middle: Measured) -> bool:

@@ -74,6 +74,7 @@ FINDINGS = [
     ({PSM: (-2.0, -8.5)}, Finding.UNTRAINED, Order.PSM, False),  # it sees the name and knows no end
     ({PSM_SWAPPED: GOOD}, Finding.SWAPPED, Order.PSM, False),
     ({PSM: FAIR, PSM_SWAPPED: GOOD}, Finding.SWAPPED, Order.PSM, False),
+    ({PSM: (-0.6, -0.2), PSM_SWAPPED: GOOD}, Finding.FILLS, Order.PSM, False),  # a little better is no proof
     ({SPM_SWAPPED: GOOD}, Finding.SWAPPED, Order.SPM, False),
     ({PSM: GOOD, PSM_SWAPPED: GOOD}, Finding.FILLS, Order.PSM, False),  # it heeds the places, not the names
 ]
