@@ -34,6 +34,7 @@ class Examiner:
         self._on_progress = on_progress
         self._task: asyncio.Task[None] | None = None
         self._cancel = CancelToken()
+        self._card_id = ""
         self._fatal: set[str] = set()
 
     @property
@@ -52,8 +53,15 @@ class Examiner:
         if wanted is None or found:
             on_verdict(found)
             return
-        self._cancel = CancelToken()
+        self._cancel, self._card_id = CancelToken(), card.id
         self._task = asyncio.create_task(self._examine(card, wanted, on_verdict, self._cancel))
+        self._on_progress(0.0)
+
+    def give_up(self) -> None:
+        """The engine died: a model that it was asked about would let it die again, so it is asked no more."""
+        if self.is_busy:
+            self._fatal.add(self._card_id)
+        self.stop()
 
     def stop(self) -> None:
         """Another model comes, or none: no verdict follows any more."""
@@ -71,11 +79,8 @@ class Examiner:
         hashing = asyncio.create_task(asyncio.to_thread(_digest, card, cancel))  # beside the engine's work
         try:
             verdict = await self._ask(card, wanted, cancel)
-        except EngineDown:
-            self._fatal.add(card.id)  # asked again, it would die again
-            return
-        except Cancelled:
-            return
+        except (EngineDown, Cancelled):
+            return  # what comes next says why
         on_verdict(verdict)
         if verdict and (digest := await hashing):
             verdicts.keep(digest, wanted, verdict)
@@ -84,13 +89,15 @@ class Examiner:
         async def score(prompt: Prompt, text: str) -> Score:
             return await self._engine.score(prompt, text, cancel)
 
-        self._on_progress(0.0)
         try:
             return await probe(wanted, score, self._on_progress)
-        except (EngineDown, Cancelled):
+        except EngineDown:
             raise
-        except CodelsError as error:
-            log.warning("%s could not be checked: %s", card.id, error)
+        except Exception as error:  # our own mistakes too: a model that is not checked serves, one that waits does not
+            if cancel.is_cancelled:
+                raise
+            said = str(error) if isinstance(error, CodelsError) else type(error).__name__
+            log.warning("%s could not be checked: %s", card.id, said)
             return None
 
 

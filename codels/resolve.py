@@ -121,11 +121,15 @@ def _is_near(family: Family, info: ModelInfo) -> bool:
 
 
 def _fitting(known: set[str]) -> list[Family]:
-    """The families whose markers are all there and of whose other markers the fewest are missing; the richest first."""
+    """The families whose markers are all there and of whose other markers the fewest are missing.
+
+    First the one that most of the vocabulary's markers speak for, less those that it lacks; it is among them anyway.
+    """
     families = [f for f in FAMILIES.values() if f.markers and not f.opening and known.issuperset(f.markers)]
     n_missing = {f.name: len(set(f.all_markers) - known) for f in families}
+    families.sort(key=lambda f: 2 * n_missing[f.name] - len(f.all_markers))
     least = min(n_missing.values(), default=0)
-    return sorted((f for f in families if n_missing[f.name] == least), key=lambda f: -len(f.all_markers))
+    return families[:1] + [f for f in families[1:] if n_missing[f.name] == least]
 
 
 def _plain(card: ModelCard, info: ModelInfo, family: Family, reason: str) -> tuple[Model, str]:

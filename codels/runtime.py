@@ -98,7 +98,7 @@ class Runtime:
 
     def _take_status(self, status: Status) -> None:
         self.model = self._checking = None
-        self._examiner.stop()
+        (self._examiner.give_up if status.state is State.DOWN else self._examiner.stop)()
         if status.info and self.card:
             self._examiner.begin(self.card, status.info, partial(self._use, self.card, status.info))
         if status.state is State.FAILED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -21,6 +22,9 @@ def shared() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _verdicts(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _verdicts(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is found out about models in a test is forgotten after it."""
-    monkeypatch.setattr(verdicts, "folder", lambda: tmp_path_factory.getbasetemp() / "verdicts")
+    folder = tmp_path_factory.getbasetemp() / "verdicts" / hashlib.sha256(request.node.nodeid.encode()).hexdigest()
+    monkeypatch.setattr(verdicts, "folder", lambda: folder)

@@ -108,8 +108,10 @@ class LlamaCpp:
         score = (
             scoring.run(tokens[-1], lambda piece: self._cache.evaluate(piece, len(piece)), N_SLICE) if is_read else None
         )
-        if score is None or cancel.is_cancelled:
+        if cancel.is_cancelled:
             raise Cancelled("the scoring was cancelled")
+        if score is None:
+            raise ModelError(f"there is no room for {len(tokens) + len(scoring.said)} tokens to score")
         return score
 
     def close(self) -> None:

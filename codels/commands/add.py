@@ -11,7 +11,7 @@ from codels import verdicts
 from codels.backends import ModelInfo
 from codels.commands.run import with_runtime
 from codels.errors import UserError
-from codels.probe import Verdict
+from codels.probe import Verdict, words
 from codels.registry import card, pins, store
 from codels.request import Model
 from codels.resolve import subject
@@ -32,6 +32,8 @@ def add(name: str, id_: str, is_json: bool) -> int:
     backend = store.find(str(path)).backend
     model, info, verdict = with_runtime(Settings(model=str(path)), _loaded)
     text = _card(chosen, backend, path.absolute(), model)
+    if verdict and not verdict.can_fill:
+        text = f"# {words.reason(verdict)}\n{text}"
     place = store.cards_folder() / f"{chosen}.toml"
     mine = card.parse(text, str(place))  # a name that no card can have shows here
     place.parent.mkdir(parents=True, exist_ok=True)

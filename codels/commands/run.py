@@ -10,8 +10,10 @@ from typing import TypeVar
 
 from codels.cancel import CancelToken
 from codels.core import Answer, Site, Snapshot
+from codels.engine.client import Status
 from codels.engine.process import spawn
 from codels.errors import UserError
+from codels.examination import CHECKING
 from codels.lines import split_lines
 from codels.runtime import Runtime, find
 from codels.settings import Settings
@@ -36,7 +38,7 @@ def with_runtime(settings: Settings, use: Callable[[Runtime], Awaitable[T]]) -> 
     async def run() -> T:
         card = find(settings.model)  # say what is wrong with the name before anything is started
         notices: list[str] = []
-        runtime = Runtime(lambda _status: None, notices.append)
+        runtime = Runtime(_show_checking, notices.append)
         await runtime.start(await spawn(warm=card.backend))
         try:
             runtime.configure(settings)
@@ -48,6 +50,12 @@ def with_runtime(settings: Settings, use: Callable[[Runtime], Awaitable[T]]) -> 
             await runtime.stop()
 
     return asyncio.run(run())
+
+
+def _show_checking(status: Status) -> None:
+    """It takes some seconds, once: a person who waits is told."""
+    if status.message == CHECKING and status.fraction == 0 and sys.stderr.isatty():
+        print(f"codels: {CHECKING}, once", file=sys.stderr)
 
 
 def site_of(place: str) -> Site:

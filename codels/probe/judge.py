@@ -15,8 +15,15 @@ GAIN = 0.5
 END_GAIN = 1.0
 """Nats by which the end behind the middle must be likelier than without the suffix, which tells nothing of an end."""
 
+END_LEAST = -3.0
+"""The mean log-probability of that end must be no less: one of twenty. Chance alone does better than it should where a
+vocabulary is small."""
+
 ORDER_GAIN = 0.25
 """Nats a token, the end among them, by which another form must be better than the one that is written down."""
+
+SWAP_GAIN = 0.5
+"""The same for exchanged markers, whose finding costs the model its suffix: a small model hardly heeds them."""
 
 REPO_GAIN = 0.5
 """Nats a token by which another file must help that alone tells what is missing."""
@@ -66,12 +73,13 @@ def best(table: Table, plain: Measured, forms: Sequence[Form]) -> Form | None:
 
 def fills(form: Measured, plain: Measured) -> bool:
     """Whether the suffix helps, both to say the middle and to know where it ends."""
-    return _is_better(form.means, plain.means, GAIN) and _is_better(form.ends, plain.ends, END_GAIN)
+    ends_well = fmean(form.ends) >= END_LEAST and _is_better(form.ends, plain.ends, END_GAIN)
+    return ends_well and _is_better(form.means, plain.means, GAIN)
 
 
 def is_swapped(swapped: Measured, straight: Measured, plain: Measured) -> bool:
     """Whether the model takes the marker of the prefix for that of the suffix."""
-    return fills(swapped, plain) and _is_better(swapped.totals, straight.totals, ORDER_GAIN)
+    return fills(swapped, plain) and _is_better(swapped.totals, straight.totals, SWAP_GAIN)
 
 
 def has_repo(repo: Measured, middle: Measured) -> bool:

@@ -7,17 +7,55 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from answers import ask
+from answers import ask, score
 
 from codels.backends import Backend, LoadSpec
 from codels.errors import MarkerMissing
 from codels.generation import BOS, Part, Prompt
+from codels.prompt.families import FAMILIES
 from codels.registry import store
-from codels.resolve import resolve
+from codels.resolve import default_order, resolve, subject
 
 native = pytest.importorskip("codels.backends.llamanative", exc_type=ImportError)
 
 Opened = Callable[[LoadSpec], Backend]
+
+
+SEPARATORS = {
+    # families, and what stands between their files or ends an answer
+    "starcoder2": "<file_sep>",
+    "mellum": "<filename>",
+    "codegemma": "<|file_separator|>",
+    "codestral": "</s>",
+    "seed-coder": "<[end▁of▁sentence]>",
+    "codellama": "▁<EOT>",
+}
+
+
+@pytest.mark.parametrize("name", SEPARATORS)
+@pytest.mark.parametrize("is_control", [True, False])
+def test_a_family_s_markers_are_one_token_each_and_its_separator_ends_an_answer(
+    opened: Opened, tmp_path: Path, name: str, is_control: bool
+) -> None:
+    gguf = pytest.importorskip("gguf", reason="the test writes a model with the gguf package")
+    import tiny_gguf
+
+    family, type_ = FAMILIES[name], gguf.TokenType.CONTROL if is_control else gguf.TokenType.USER_DEFINED
+    path = tiny_gguf.write(tmp_path / "m.gguf", dict.fromkeys(family.all_markers, type_))
+    model = opened(LoadSpec("llama.cpp", str(path), markers=family.all_markers))
+    assert model.info.markers == family.all_markers
+    assert len({model.tokenize(Part(marker, special=True))[0] for marker in family.all_markers}) == len(
+        family.all_markers
+    )
+    asked = subject(replace(store.find(str(path)), family=name, order=default_order(family)), model.info)
+    assert asked
+    assert {form.family for form in asked.asked} == {name}
+    assert bool(asked.repos) is bool(family.repo_psm or family.repo_spm)
+    chosen, _ = resolve(store.find(str(path)), model.info)
+    assert chosen.family.name == name
+    ends = [score(model, Prompt((Part("x = "),), stop=stop), "1").end for stop in ((), (SEPARATORS[name],))]
+    always = is_control or SEPARATORS[name] == "</s>"  # which is the one that llama.cpp knows
+    assert (ends[0] < ends[1]) is not always
 
 
 class TestWithoutMarkers:

@@ -50,6 +50,14 @@ def test_resolve(model: ModelCard, markers: str, family: str, order: Order, noti
     assert bool(said) == bool(notice)
 
 
+def test_our_own_family_does_not_take_what_is_another_s() -> None:
+    """Qwen2.5-Coder has no `<|cursor|>`, which its family knows, and all the markers of ours."""
+    known = set(FAMILIES["qwen2.5-coder"].all_markers) - {"<|cursor|>"}
+    resolved, said = resolve(BARE, ModelInfo("", 512, tuple(known)))
+    assert (resolved.family.name, resolved.order) == ("qwen2.5-coder", Order.PSM)
+    assert "codels would fit as well" in said
+
+
 def test_a_repository_form_that_the_vocabulary_cannot_say_is_not_used() -> None:
     family = FAMILIES["starcoder2"]
     with_files, _ = resolve(card("starcoder2", Order.PSM), ModelInfo("", 512, family.all_markers))
