@@ -18,7 +18,7 @@ class Memory:
         self.held: dict[int, list[int]] = {}
         self.answers: list[bool | Exception] = []
 
-    def decode(self, tokens: list[int], position: int, sequence: int) -> bool:
+    def decode(self, tokens: list[int], position: int, sequence: int, _n_logits: int) -> bool:
         held = self.held.setdefault(sequence, [])
         assert len(held) == position, "a hole in the sequence"
         answer = self.answers.pop() if self.answers else True
