@@ -68,7 +68,10 @@ def _parser() -> argparse.ArgumentParser:
 
     bench = commands.add_parser("bench", help="measure a typist's session through the real server")
     bench.add_argument("--model", default="", metavar="ID", help="a model id, or the path of a .gguf file")
-    bench.add_argument("--only", default="", choices=("startup", "typing", "sizes", "cancel"))
+    bench.add_argument("--only", default="", choices=("startup", "typing", "sizes", "cancel", "speed"))
+    bench.add_argument(
+        "--shape", default="", metavar="SIZE", help="random weights in the shape of a 0.5b, 1.5b, 3b or 7b"
+    )
     bench.add_argument("--keys", type=_count, default=60, metavar="N", help="keystrokes in each file (%(default)s)")
     bench.add_argument("--seed", type=int, default=0, metavar="N")
     bench.add_argument("--json", action="store_true", help="the numbers as JSON")
@@ -154,8 +157,12 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _bench(options: argparse.Namespace) -> int:
     from codels.bench import bench
+    from codels.bench.shapes import written
 
-    return bench(options.model, options.only, options.keys, options.seed, options.json)
+    if not options.shape:
+        return bench(options.model, options.only, options.keys, options.seed, options.json)
+    with written(options.shape) as path:
+        return bench(str(path), options.only or "speed", options.keys, options.seed, options.json)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -81,7 +81,7 @@ def test_loads(path: str) -> None:
 
 
 def test_what_was_loaded() -> None:
-    info = ModelInfo("llama 1B Q4", 4096, ("<|a|>",), ("<b>", "<c>"), True, True)
+    info = ModelInfo("llama 1B Q4", 4096, ("<|a|>",), ("<b>", "<c>"), True, True, "CUDA0 é", ("all of it", "é"), True)
     message = _passed(wire.loaded(1, info))
     assert (message["op"], wire.model_info(message)) == ("loaded", info)
 
