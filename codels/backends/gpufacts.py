@@ -28,6 +28,13 @@ def find(libraries: frozenset[str], n_gpus: int) -> Facts:
     facts = Facts(libraries, n_gpus, has_amd=_has_amd(), is_apple_silicon=_is_apple_silicon())
     facts = replace(facts, has_nvidia=Path("/proc/driver/nvidia").exists() or any(_nodes()))
     facts = replace(facts, can_open_nodes=all(os.access(node, os.R_OK | os.W_OK) for node in _nodes()))
+    with suppress(AttributeError):  # a libcuda that lacks what every one has
+        return _asked(facts)
+    return facts
+
+
+def _asked(facts: Facts) -> Facts:
+    """What CUDA's driver says itself."""
     cuda = _cuda()
     if not cuda:
         return facts

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import tiny_gguf
-from answers import BUILT_IN, Heard, ask
+from answers import BUILT_IN, GPU_LAYERS, Heard, ask
 
 from codels.backends import LoadSpec, llamacpp
 from codels.backends.llamacpp import LlamaCpp
@@ -40,7 +40,11 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Any:
             return replace(plan, n_sequences=n_sequences, n_cells=n_windows * plan.context_window)
 
         monkeypatch.setattr(load, "choose", chosen)
-        models.append(llamacpp.load(LoadSpec("llama.cpp", path, window, beams=beams), lambda _fraction: True))
+        models.append(
+            llamacpp.load(
+                LoadSpec("llama.cpp", path, window, beams=beams, gpu_layers=GPU_LAYERS), lambda _fraction: True
+            )
+        )
         return models[-1]
 
     yield open_
