@@ -113,6 +113,16 @@ def test_what_runs_the_model_is_told() -> None:
     assert "context 1,024 tokens, keys and values in F16, 5.2 MB for 2,048 tokens" in plan
 
 
+def test_a_model_on_a_gpu_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU that only the planning sees: the library leaves it out, and computes on the CPU."""
+    monkeypatch.setattr(load.llamadevices, "found", lambda: Devices((RAM, GPU)))
+    for n_layers, is_on_gpu in ((None, True), (6, True), (5, False), (0, False)):
+        model = backends.load(LoadSpec("llama.cpp", BUILT_IN, gpu_layers=n_layers), lambda _fraction: True)
+        model.close()
+        assert model.info.is_on_gpu == is_on_gpu
+        assert model.info.device == ("CPU" if n_layers == 0 else "CUDA0 NVIDIA L4")
+
+
 @pytest.mark.parametrize(
     ("fields", "window", "words"),
     [
