@@ -6,6 +6,7 @@ llama-cpp-python binds none of these calls; the shared libraries beside it have 
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -14,6 +15,7 @@ from typing import Any
 import llama_cpp as llama
 from llama_cpp import _ctypes_extensions, _ggml
 
+from codels.backends import llamalog
 from codels.backends.ram import free_ram
 from codels.machine import Device, DeviceKind, Devices
 
@@ -84,10 +86,15 @@ def _registries() -> range:
 
 @cache
 def _load_backends() -> None:
-    """Builds with backends as libraries of their own find them where they lie; others have all of them in already."""
+    """Builds with backends as libraries of their own find them where they lie; others have all of them in already.
+    GGML_BACKEND_PATH, as ggml's own programs understand it, names one more.
+    """
+    llamalog.listen()
     llama.llama_backend_init()
     if not _registries():
         _call("ggml_backend_load_all_from_path", str(_ggml.libggml_base_path).encode(), result=None)
+    if path := os.environ.get("GGML_BACKEND_PATH"):
+        _call("ggml_backend_load", path.encode())
 
 
 def _name(function: str, handle: Handle) -> str:
