@@ -15,6 +15,7 @@ from codels.backends.ggufshape import FileShape
 from codels.backends.plan import KvType, Plan, gb, kv_bytes
 from codels.backends.planning import Wishes, choose
 from codels.errors import ModelError, OutOfMemory
+from codels.generation import SamplingParams
 from codels.machine import Device, DeviceKind, Devices
 
 load = pytest.importorskip("codels.backends.llamaload", exc_type=ImportError)
@@ -132,6 +133,10 @@ def test_a_model_on_a_gpu_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"max_window": 700}, 700, ""),
         ({"max_window": 700, "context_window": 800}, 700, "trained on 700"),
         ({"gpu_layers": 0}, 1024, ""),
+        ({"context_window": 1}, 1, ""),
+        ({"max_window": 1}, 1, ""),
+        ({"context_window": 10**9}, 1024, "1,000,000,000"),
+        ({"gpu_layers": 999, "beams": 3}, 1024, ""),
     ],
 )
 def test_wishes(fields: dict[str, Any], window: int, words: str) -> None:
@@ -139,6 +144,18 @@ def test_wishes(fields: dict[str, Any], window: int, words: str) -> None:
     model.close()
     assert model.info.context_window == window
     assert words in "; ".join(model.info.plan)
+
+
+@pytest.mark.parametrize(
+    ("trained", "window"), [(0, 4096), (1, 1), (100, 100), (10**9, 4096), (2**31 - 1, 4096), (2**32 - 1, 4096)]
+)
+def test_whatever_a_file_says_of_its_training_it_loads(tmp_path: Path, trained: int, window: int) -> None:
+    path = tiny_gguf.write(tmp_path / "odd.gguf", {}, context=trained)
+    model = backends.load(LoadSpec("llama.cpp", str(path), gpu_layers=0, beams=2), lambda _fraction: True)
+    if window > 50:
+        assert ask(model, "x", SamplingParams(4)).stats.n_decoded
+    model.close()
+    assert model.info.context_window == window
 
 
 def test_quantised_keys_and_values_say_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
