@@ -14,8 +14,6 @@ from codels.lines import split_lines
 from codels.prompt import budget
 
 MAX_ENTRIES = 128
-CHARS_BEFORE = CHARS_AFTER = budget.MAX_CHARS
-"""How much text around the caret must be equal: as much as a prompt can show, in files of any size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,33 +39,37 @@ class Cache:
     def __init__(self, max_entries: int = MAX_ENTRIES) -> None:
         self._entries: deque[_Entry] = deque(maxlen=max_entries)
 
-    def put(self, key: object, site: Site, completions: tuple[Completion, ...]) -> None:
-        """Keep the answer for `site`. `key` stands for the model and the settings."""
-        prefix, suffix = site.prefix(CHARS_BEFORE), site.suffix(CHARS_AFTER)
+    def put(
+        self, key: object, site: Site, completions: tuple[Completion, ...], n_chars: int = budget.MAX_CHARS
+    ) -> None:
+        """Keep the answer for `site`. `key` stands for the model and the settings, `n_chars` on both sides of the caret
+        must be equal: as many as a prompt can show, in files of any size.
+        """
+        prefix, suffix = site.prefix(n_chars), site.suffix(n_chars)
         self._entries.appendleft(_Entry(key, site.snapshot.uri, site.line, site.column, prefix, suffix, completions))
 
-    def get(self, key: object, site: Site) -> Hit | None:
+    def get(self, key: object, site: Site, n_chars: int = budget.MAX_CHARS) -> Hit | None:
         """The newest answer that still holds at `site`, or None."""
-        prefix, suffix = site.prefix(CHARS_BEFORE), site.suffix(CHARS_AFTER)
+        prefix, suffix = site.prefix(n_chars), site.suffix(n_chars)
         for entry in self._entries:
             if entry.uri != site.snapshot.uri or entry.key != key or entry.suffix != suffix:
                 continue
             if entry.prefix == prefix and (entry.line, entry.column) == (site.line, site.column):
                 return Hit(entry.completions, "cache")
-            rest = tuple(_rests(entry, site, prefix))
+            rest = tuple(_rests(entry, site, prefix, n_chars))
             if rest:
                 return Hit(rest, "typed-through")
         return None
 
 
-def _rests(entry: _Entry, site: Site, prefix: str) -> list[Completion]:
+def _rests(entry: _Entry, site: Site, prefix: str, n_chars: int) -> list[Completion]:
     """What is left of each completion of which the user has typed a true part."""
     rests = []
     for completion in entry.completions:
         n_typed = _n_typed(entry, site, completion.text)
         if 0 < n_typed < len(completion.text):
             typed = completion.text[:n_typed]
-            if (entry.prefix + typed)[-CHARS_BEFORE:] == prefix:
+            if (entry.prefix + typed)[-n_chars:] == prefix:
                 rests.append(replace(completion, text=completion.text[n_typed:]))
     return rests
 

@@ -66,13 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--model", default="", metavar="ID", help="the same")
     doctor.set_defaults(run=_doctor)
 
-    bench = commands.add_parser("bench", help="measure a typist's session through the real server")
-    bench.add_argument("--model", default="", metavar="ID", help="a model id, or the path of a .gguf file")
-    bench.add_argument("--only", default="", choices=("startup", "typing", "sizes", "cancel"))
-    bench.add_argument("--keys", type=_count, default=60, metavar="N", help="keystrokes in each file (%(default)s)")
-    bench.add_argument("--seed", type=int, default=0, metavar="N")
-    bench.add_argument("--json", action="store_true", help="the numbers as JSON")
-    bench.set_defaults(run=_bench)
+    _add_bench(commands.add_parser("bench", help="measure a typist's session through the real server"))
 
     evaluate = commands.add_parser("evaluate", help="measure a model on code that it has not seen")
     evaluate.add_argument("model", metavar="MODEL", help="a model id, the path of a .gguf file, or a baseline's name")
@@ -90,6 +84,18 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_models(commands.add_parser("models", help="the models there are: see, fetch, check, remove"))
     return parser
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="", metavar="ID", help="a model id, or the path of a .gguf file")
+    parser.add_argument("--only", default="", choices=("startup", "typing", "sizes", "cancel", "speed"))
+    parser.add_argument(
+        "--shape", default="", metavar="SIZE", help="random weights in the shape of a 0.5b, 1.5b, 3b or 7b"
+    )
+    parser.add_argument("--keys", type=_count, default=60, metavar="N", help="keystrokes in each file (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N")
+    parser.add_argument("--json", action="store_true", help="the numbers as JSON")
+    parser.set_defaults(run=_bench)
 
 
 def _add_models(parser: argparse.ArgumentParser) -> None:
@@ -154,8 +160,12 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _bench(options: argparse.Namespace) -> int:
     from codels.bench import bench
+    from codels.bench.shapes import written
 
-    return bench(options.model, options.only, options.keys, options.seed, options.json)
+    if not options.shape:
+        return bench(options.model, options.only, options.keys, options.seed, options.json)
+    with written(options.shape) as path:
+        return bench(str(path), options.only or "speed", options.keys, options.seed, options.json)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from codels.generation import Prompt, SamplingParams, Stats, Step
 from codels.postprocess import Draft
 from codels.prompt import Place, budget, render
 from codels.prompt.heal import MAX_HEAL
-from codels.request import Engine, Request
+from codels.request import Engine, Model, Request
 
 CHARS_PER_TOKEN = 3.0
 """First guess for code; a prompt that turns out too long lowers it for that document."""
@@ -77,7 +77,7 @@ class Completer:
         if decision.shape is None:
             return clock.answer(reason=decision.reason)
         key = (request.model, request.settings, site.snapshot.language)
-        hit = None if request.is_explicit else self._cache.get(key, site)
+        hit = None if request.is_explicit else self._cache.get(key, site, _max_chars(request.model))
         clock.lap("cache")
         if hit:
             return clock.answer(hit.completions, origin=hit.origin)
@@ -87,7 +87,7 @@ class Completer:
         answer = await self._ask(_Task(request, decision.shape, workspace, snippets, clock))
         is_cut = answer.stats is not None and answer.stats.why_stopped == "time"
         if answer.completions and not is_cut and not request.cancel.is_cancelled:
-            self._cache.put(key, site, answer.completions)
+            self._cache.put(key, site, answer.completions, _max_chars(request.model))
         return answer
 
     def _remember(self, site: Site) -> Workspace:
@@ -129,7 +129,7 @@ class Completer:
         for _ in range(MAX_FITS):
             density = self._chars_per_token.get((model.id, site.snapshot.uri), CHARS_PER_TOKEN)
             n_chars = int(_max_prompt(task.request) * density)
-            window = budget.fit(site, task.snippets, min(n_chars, model.max_chars or n_chars))
+            window = budget.fit(site, task.snippets, min(n_chars, _max_chars(model)))
             clock.lap("budget")
             prompt = render(model.family, model.order, window, _place(site))
             if model.copies:
@@ -184,6 +184,11 @@ def _params(task: _Task) -> SamplingParams:
         temperature=settings.temperature,
         max_ms=settings.max_ms,
     )
+
+
+def _max_chars(model: Model) -> int:
+    """Of a prompt, whatever the text's density."""
+    return model.max_chars or int(model.context_window * CHARS_PER_TOKEN)
 
 
 def _max_prompt(request: Request) -> int:

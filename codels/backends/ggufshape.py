@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -75,11 +75,7 @@ def metadata(file: BinaryIO) -> dict[str, Any]:
 
     Raises `ValueError` or `struct.error` where the bytes are no GGUF.
     """
-    if file.read(4) != b"GGUF":
-        raise ValueError("no GGUF")
-    version, _n_tensors, n_keys = struct.unpack("<IQQ", file.read(20))
-    if version < 2:
-        raise ValueError("an old GGUF")
+    _, n_keys = _head(file)
     values: dict[str, Any] = {}
     for _ in range(min(n_keys, _MAX_KEYS)):
         key = _text(file)
@@ -89,6 +85,28 @@ def metadata(file: BinaryIO) -> dict[str, Any]:
                 break
         values[key] = _value(file, _number(file, "<I"))
     return values
+
+
+def entries(file: BinaryIO) -> Iterator[tuple[str, bytes]]:
+    """Each key with the bytes of its whole entry, the key's own as well. Raises `ValueError` or `struct.error`."""
+    _, n_keys = _head(file)
+    for _ in range(n_keys):
+        start = file.tell()
+        key = _text(file)
+        _value(file, _number(file, "<I"))
+        end = file.tell()
+        file.seek(start)
+        yield key, _bytes(file, end - start)
+
+
+def _head(file: BinaryIO) -> tuple[int, int]:
+    """How many tensors and keys there are."""
+    if file.read(4) != b"GGUF":
+        raise ValueError("no GGUF")
+    version, n_tensors, n_keys = struct.unpack("<IQQ", file.read(20))
+    if version < 2:
+        raise ValueError("an old GGUF")
+    return n_tensors, n_keys
 
 
 def _value(file: BinaryIO, kind: int) -> Any:

@@ -28,6 +28,13 @@ def find(libraries: frozenset[str], n_gpus: int) -> Facts:
     facts = Facts(libraries, n_gpus, has_amd=_has_amd(), is_apple_silicon=_is_apple_silicon())
     facts = replace(facts, has_nvidia=Path("/proc/driver/nvidia").exists() or any(_nodes()))
     facts = replace(facts, can_open_nodes=all(os.access(node, os.R_OK | os.W_OK) for node in _nodes()))
+    with suppress(AttributeError):  # a libcuda that lacks what every one has
+        return _asked(facts)
+    return facts
+
+
+def _asked(facts: Facts) -> Facts:
+    """What CUDA's driver says itself."""
     cuda = _cuda()
     if not cuda:
         return facts
@@ -44,43 +51,6 @@ def capability(ordinal: int) -> str:
     cuda = _cuda()
     major, minor = _capability(cuda, ordinal) if cuda and cuda.cuInit(0) == 0 else (0, 0)
     return f"{major}.{minor}" if major else ""
-
-
-def free_ram() -> tuple[int, int]:
-    """Free and total bytes of the machine's memory, or of the container's where that is less; (0, 0): not known."""
-    free, total = _meminfo()
-    limit, used = _number("/sys/fs/cgroup/memory.max"), _number("/sys/fs/cgroup/memory.current")
-    if limit and (not total or limit < total):
-        cached = _file_bytes()
-        return min(free or limit, max(0, limit - used + cached)), limit
-    return free, total
-
-
-def _meminfo() -> tuple[int, int]:
-    with suppress(OSError, ValueError):
-        text = Path("/proc/meminfo").read_text("ascii")
-        found = {key: int(number) * 1024 for key, number in re.findall(r"(\w+):\s+(\d+) kB", text)}
-        return found.get("MemAvailable", found.get("MemFree", 0)), found.get("MemTotal", 0)
-    with suppress(ValueError, OSError, AttributeError):
-        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        return total // 2, total  # what is free is not said; half of it is what others leave at most times
-    return 0, 0
-
-
-def _file_bytes() -> int:
-    """What the container's memory holds of files, which it gives up when asked."""
-    with suppress(OSError, ValueError):
-        text = Path("/sys/fs/cgroup/memory.stat").read_text("ascii")
-        return sum(
-            int(n) for key, n in re.findall(r"^(\w+) (\d+)$", text, re.M) if key in ("inactive_file", "active_file")
-        )
-    return 0
-
-
-def _number(path: str) -> int:
-    with suppress(OSError, ValueError):
-        return int(Path(path).read_text("ascii"))
-    return 0  # "max" too
 
 
 def _nodes() -> Iterator[Path]:

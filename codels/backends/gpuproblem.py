@@ -177,6 +177,14 @@ _PROBLEMS: tuple[_Row, ...] = (
             'CMAKE_ARGS="-DGGML_CUDA=on" pip install --no-cache-dir --force-reinstall llama-cpp-python'
         ),
     ),
+    (
+        lambda f: bool(f.libraries),
+        lambda f: (
+            f"the installed llama-cpp-python was built for {', '.join(sorted(f.libraries))}, and finds no GPU for it: "
+            "is its driver installed, and may this user use it (the groups `video` and `render`)? Until then the model "
+            "runs on the CPU"
+        ),
+    ),
     # the wheel is for the CPU
     (
         lambda f: not f.libraries and f.has_nvidia and (0, 0) < f.cuda_driver < _CUDA_WHEELS[0],

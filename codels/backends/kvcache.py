@@ -14,8 +14,12 @@ from codels.backends.llamatext import common_prefix
 from codels.errors import ModelError
 
 SAME_TEXT_SHARE = 0.5
-"""Of what a sequence holds: a prompt that begins with as much of it is that text, gone on. So is one that has as much
-of its pairs of tokens in common with it, wherever: prefix-first, the caret near the top, most of a prompt moves.
+"""Of what a sequence holds: a prompt that begins with as much of it is that text, gone on."""
+
+ALIKE_SHARE, N_HEAD = 0.8, 2
+"""So is a prompt that shares its first tokens (a marker, a word) and most pairs of tokens, wherever they stand:
+prefix-first, with the caret near the top, nearly all of a prompt moves with each key. A code action on the same text
+begins with another marker, and keeps out of its way.
 """
 
 
@@ -101,11 +105,13 @@ class KvCache:
         return n_shared if is_usable else 0
 
     def _alike(self, tokens: list[int]) -> _Sequence:
-        """The sequence that holds most of the prompt's pairs of tokens; without one, that unused for longest."""
+        """The sequence that holds this text, little moved; without one, that unused for longest."""
         wanted = set(pairwise(tokens))
         for sequence in self._sequences:
-            if len(wanted.intersection(pairwise(sequence.tokens))) > SAME_TEXT_SHARE * len(wanted):
-                return sequence
+            if self._shared(sequence, tokens) >= N_HEAD:
+                there = set(pairwise(sequence.tokens))
+                if len(wanted & there) > ALIKE_SHARE * max(len(wanted), len(there)):
+                    return sequence
         return self._sequences[-1]
 
     def _to_work(self, sequence: _Sequence) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from codels.backends import LoadSpec, OnProgress, Score, gpuproblem
+from codels.backends import LoadSpec, OnProgress, Score
 from codels.backends.copying import CopyModel, Lines
 from codels.backends.kvcache import KvCache
 from codels.backends.llamatext import Spelling, TextStream
@@ -47,6 +47,8 @@ def _importing() -> Iterator[None]:
     try:
         yield
     except (ImportError, OSError, RuntimeError) as error:  # the latter two from a shared library that does not fit
+        from codels.backends import gpuproblem
+
         remedy = gpuproblem.import_problem(str(error))
         raise BackendMissing(f"llama-cpp-python cannot be imported ({error}); {remedy}") from error
 

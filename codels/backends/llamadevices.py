@@ -6,6 +6,8 @@ llama-cpp-python binds none of these calls; the shared libraries beside it have 
 from __future__ import annotations
 
 import ctypes
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -13,8 +15,8 @@ from typing import Any
 import llama_cpp as llama
 from llama_cpp import _ctypes_extensions, _ggml
 
-from codels.backends import gpufacts
-from codels.backends.gpuproblem import problem
+from codels.backends import llamalog
+from codels.backends.ram import free_ram
 from codels.machine import Device, DeviceKind, Devices
 
 _KINDS = {0: DeviceKind.CPU, 1: DeviceKind.GPU, 2: DeviceKind.IGPU}
@@ -28,11 +30,13 @@ Handle = int
 
 def find() -> Devices:
     """All devices, with the memory that is free now, and why a GPU that is there is not among them."""
+    from codels.backends import gpufacts, gpuproblem  # which a load can do without
+
     devices = found()
     registries = {_name("ggml_backend_reg_name", _call("ggml_backend_reg_get", n)) for n in _registries()}
     n_gpus = len(devices.gpus)
-    why = problem(gpufacts.find(frozenset(registries - _NOT_GPU), n_gpus))
-    return Devices(tuple(map(_with_capability, devices.devices)), why)
+    why = gpuproblem.problem(gpufacts.find(frozenset(registries - _NOT_GPU), n_gpus))
+    return Devices(tuple(_with(gpufacts.capability, device) for device in devices.devices), why)
 
 
 def found() -> Devices:
@@ -45,7 +49,7 @@ def handles(gpus: tuple[Device, ...]) -> Any:
     nothing is computed on a GPU; by default the library would use one even for weights on the CPU.
     """
     names = {gpu.name for gpu in gpus}
-    chosen = [handle for device, handle in _all() if device.name in names]
+    chosen = [handle for device, handle in _all() if device.name in names] if names else []
     return (ctypes.c_void_p * (len(chosen) + 1))(*chosen, None)
 
 
@@ -61,19 +65,19 @@ def _device(handle: Handle, kind: DeviceKind) -> Device:
     _call("ggml_backend_dev_memory", handle, ctypes.byref(free), ctypes.byref(total), result=None)
     memory = free.value, total.value
     if kind is DeviceKind.CPU:  # ggml takes all of it for free
-        ram = gpufacts.free_ram()
+        ram = free_ram()
         memory = ram if ram[1] else memory
     name, description = _name("ggml_backend_dev_name", handle), _name("ggml_backend_dev_description", handle)
     library = _name("ggml_backend_reg_name", _call("ggml_backend_dev_backend_reg", handle))
     return Device(name, kind, description, library, *memory)
 
 
-def _with_capability(device: Device) -> Device:
+def _with(capability: Callable[[int], str], device: Device) -> Device:
     """CUDA devices are named by their number."""
     ordinal = device.name.removeprefix("CUDA")
     if device.library != "CUDA" or not ordinal.isdecimal():
         return device
-    return replace(device, capability=gpufacts.capability(int(ordinal)))
+    return replace(device, capability=capability(int(ordinal)))
 
 
 def _registries() -> range:
@@ -82,10 +86,15 @@ def _registries() -> range:
 
 @cache
 def _load_backends() -> None:
-    """Builds with backends as libraries of their own find them where they lie; others have all of them in already."""
+    """Builds with backends as libraries of their own find them where they lie; others have all of them in already.
+    GGML_BACKEND_PATH, as ggml's own programs understand it, names one more.
+    """
+    llamalog.listen()
     llama.llama_backend_init()
     if not _registries():
         _call("ggml_backend_load_all_from_path", str(_ggml.libggml_base_path).encode(), result=None)
+    if path := os.environ.get("GGML_BACKEND_PATH"):
+        _call("ggml_backend_load", path.encode())
 
 
 def _name(function: str, handle: Handle) -> str:

@@ -35,9 +35,8 @@ class Loaded:
     def info(self, markers: tuple[str, ...]) -> ModelInfo:
         is_on_gpu = bool(self.plan.gpus) and self.plan.gpu_layers > self.shape.layers
         sentences = (*explain(self.shape, self.plan), *self.tried)
-        context = self.context
-        ours = ModelInfo(context.description, context.n_ctx, markers)
-        return replace(ours, device=self.plan.device, plan=sentences, is_on_gpu=is_on_gpu)
+        name, window = self.context.description, self.context.n_ctx
+        return ModelInfo(name, window, markers, device=self.plan.device, plan=sentences, is_on_gpu=is_on_gpu)
 
 
 def open_planned(spec: LoadSpec, on_progress: OnProgress) -> Loaded:

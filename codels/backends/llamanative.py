@@ -44,10 +44,12 @@ class Context:
     def __init__(self, model: Any, spec: LoadSpec, plan: Plan) -> None:
         self._model = model
         params = llama.llama_context_default_params()
-        self.n_ctx = min(plan.context_window, llama.llama_model_n_ctx_train(model))
+        trained = llama.llama_model_n_ctx_train(model)  # below 1: the file says nothing, or nonsense
+        self.n_ctx = min(plan.context_window, trained) if trained > 0 else plan.context_window
         n_branches = spec.beams if spec.beams > 1 else 0
         self.n_branch_cells = branch_cells(spec)
-        self.n_cells = params.n_ctx = max(plan.n_cells, self.n_ctx) + self.n_branch_cells
+        # The library ends the process where a slice, or a token of each sequence, has no place.
+        self.n_cells = params.n_ctx = max(plan.n_cells, self.n_ctx, N_SLICE) + self.n_branch_cells
         params.n_seq_max = plan.n_sequences + 2 * n_branches  # those of a step, and those that they grew from
         params.kv_unified = True  # sequences share the cells of what they have in common
         params.type_k = params.type_v = _KV_TYPES[plan.kv_type]

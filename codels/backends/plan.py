@@ -70,9 +70,11 @@ class Plan:
 
 
 def smaller(plan: Plan) -> Iterator[Plan]:
-    """What to try, one after the other, when there was no memory for `plan`: fewer layers on the GPU, then a shorter
-    context, then the CPU.
+    """What to try, one after the other, when there was no memory for `plan`: cells for one prompt alone, fewer layers
+    on the GPU, then a shorter context, then the CPU.
     """
+    if plan.n_cells > plan.context_window:
+        yield plan.with_window(plan.context_window)
     if plan.gpus:
         for share in (0.75, 0.5):
             fewer = replace(plan, gpu_layers=int(plan.gpu_layers * share)).with_window(plan.context_window)

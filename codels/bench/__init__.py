@@ -10,9 +10,11 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from codels import processes
+from codels.bench.number import Number
+from codels.bench.speed import speed
 from codels.bench.typist import Key, files, long_file, type_again
 from codels.cancel import CancelToken
 from codels.engine.client import EngineClient
@@ -27,17 +29,6 @@ from codels.settings import Settings
 CANCEL_TOKENS = 2000
 CANCEL_AFTER_S = 0.03
 N_CANCELS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A measured value with its unit, how many measurements it stands for, and the bound that it should keep."""
-
-    name: str
-    value: float
-    unit: str
-    n: int
-    bound: str = ""
 
 
 Measure = Callable[[str, int, int], Coroutine[None, None, list[Number]]]
@@ -191,4 +182,10 @@ def _resident_mb(pid: int) -> float:
     return processes.resident_bytes(pid) / 1e6 or math.nan
 
 
-MEASURES: dict[str, Measure] = {"startup": _startup, "typing": _typing, "sizes": _sizes, "cancel": _cancel}
+MEASURES: dict[str, Measure] = {
+    "startup": _startup,
+    "typing": _typing,
+    "sizes": _sizes,
+    "cancel": _cancel,
+    "speed": speed,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -12,6 +13,9 @@ from codels.generation import Part, Prompt, SamplingParams, Stats, Step
 from codels.registry import store
 
 BUILT_IN = str(store.locate(store.find("codels-tiny")))
+GPU_LAYERS = int(os.environ["CODELS_TEST_GPU_LAYERS"]) if "CODELS_TEST_GPU_LAYERS" in os.environ else None
+"""As in `LoadSpec`: without it a GPU is used where the installed llama.cpp can; 0 keeps to the CPU."""
+
 MARKERS = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>", "<|nowhere|>")
 ANSWER = "ge(10):\n        print(i, end='')\n    return None\n"
 

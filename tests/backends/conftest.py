@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from answers import ANSWER, BUILT_IN, MARKERS, Open
+from answers import ANSWER, BUILT_IN, GPU_LAYERS, MARKERS, Open
 
 from codels import backends
 from codels.backends import Backend, LoadSpec
@@ -41,7 +41,7 @@ def open_fake(opened: Callable[[LoadSpec], Backend], tmp_path: Path) -> Open:
 @pytest.fixture
 def open_llama(opened: Callable[[LoadSpec], Backend]) -> Open:
     def open_(beams: int = 1, **_script: object) -> Backend:
-        return opened(LoadSpec("llama.cpp", BUILT_IN, 512, 1, MARKERS, beams=beams))
+        return opened(LoadSpec("llama.cpp", BUILT_IN, 512, 1, MARKERS, beams=beams, gpu_layers=GPU_LAYERS))
 
     return open_
 

@@ -15,6 +15,7 @@ from codels.backends.ggufshape import FileShape
 from codels.backends.plan import KvType, Plan, gb, kv_bytes
 from codels.backends.planning import Wishes, choose
 from codels.errors import ModelError, OutOfMemory
+from codels.generation import SamplingParams
 from codels.machine import Device, DeviceKind, Devices
 
 load = pytest.importorskip("codels.backends.llamaload", exc_type=ImportError)
@@ -48,11 +49,12 @@ class Limited:
     ("gpu_gb", "layers", "window", "n_tries"),
     [
         (12, 29, 16384, 1),
-        (8, 21, 16384, 2),
-        (5, 14, 16384, 3),
-        (4.2, 14, 8192, 4),
-        (4.05, 14, 4096, 5),
-        (3, 0, 4096, 6),
+        (9.5, 29, 16384, 2),
+        (8, 21, 16384, 3),
+        (5, 14, 16384, 4),
+        (4.2, 14, 8192, 5),
+        (4.05, 14, 4096, 6),
+        (3, 0, 4096, 7),
     ],
 )
 def test_fewer_layers_then_a_shorter_context_then_the_cpu(
@@ -72,7 +74,7 @@ def test_where_nothing_fits_every_try_is_told() -> None:
     plan = choose(QWEN_7B, Devices((RAM, GPU)), Wishes())
     with pytest.raises(ModelError, match="there is no memory for the model") as caught:
         load.first_fitting(QWEN_7B, plan, Limited(0, 0).open)
-    assert str(caught.value).count("no memory for ") == 10
+    assert str(caught.value).count("no memory for ") == 11
     assert "512 tokens" in str(caught.value)
     assert "choose a smaller model" in str(caught.value)
 
@@ -113,6 +115,16 @@ def test_what_runs_the_model_is_told() -> None:
     assert "context 1,024 tokens, keys and values in F16, 5.2 MB for 2,048 tokens" in plan
 
 
+def test_a_model_on_a_gpu_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU that only the planning sees: the library leaves it out, and computes on the CPU."""
+    monkeypatch.setattr(load.llamadevices, "found", lambda: Devices((RAM, GPU)))
+    for n_layers, is_on_gpu in ((None, True), (6, True), (5, False), (0, False)):
+        model = backends.load(LoadSpec("llama.cpp", BUILT_IN, gpu_layers=n_layers), lambda _fraction: True)
+        model.close()
+        assert model.info.is_on_gpu == is_on_gpu
+        assert model.info.device == ("CPU" if n_layers == 0 else "CUDA0 NVIDIA L4")
+
+
 @pytest.mark.parametrize(
     ("fields", "window", "words"),
     [
@@ -121,6 +133,10 @@ def test_what_runs_the_model_is_told() -> None:
         ({"max_window": 700}, 700, ""),
         ({"max_window": 700, "context_window": 800}, 700, "trained on 700"),
         ({"gpu_layers": 0}, 1024, ""),
+        ({"context_window": 1}, 1, ""),
+        ({"max_window": 1}, 1, ""),
+        ({"context_window": 10**9}, 1024, "1,000,000,000"),
+        ({"gpu_layers": 999, "beams": 3}, 1024, ""),
     ],
 )
 def test_wishes(fields: dict[str, Any], window: int, words: str) -> None:
@@ -128,6 +144,18 @@ def test_wishes(fields: dict[str, Any], window: int, words: str) -> None:
     model.close()
     assert model.info.context_window == window
     assert words in "; ".join(model.info.plan)
+
+
+@pytest.mark.parametrize(
+    ("trained", "window"), [(0, 4096), (1, 1), (100, 100), (10**9, 4096), (2**31 - 1, 4096), (2**32 - 1, 4096)]
+)
+def test_whatever_a_file_says_of_its_training_it_loads(tmp_path: Path, trained: int, window: int) -> None:
+    path = tiny_gguf.write(tmp_path / "odd.gguf", {}, context=trained)
+    model = backends.load(LoadSpec("llama.cpp", str(path), gpu_layers=0, beams=2), lambda _fraction: True)
+    if window > 50:
+        assert ask(model, "x", SamplingParams(4)).stats.n_decoded
+    model.close()
+    assert model.info.context_window == window
 
 
 def test_quantised_keys_and_values_say_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import gguf
@@ -23,8 +23,11 @@ def write(
     renamed: Mapping[int, str] | None = None,
     context: int = CONTEXT,
     depth: int = DEPTH,
+    more: Callable[[gguf.GGUFWriter], None] = lambda _writer: None,
 ) -> Path:
     """A model whose tokens are the 256 bytes, `END`, and `markers`; `renamed` bytes become user-defined markers.
+
+    `more` writes further metadata.
 
     The weights are the same whatever the markers are, and so are its answers.
     """
@@ -34,9 +37,52 @@ def write(
     for token, name in (renamed or {}).items():
         tokens[token], types[token] = name, gguf.TokenType.USER_DEFINED
     _describe(writer, len(tokens), context, depth)
+    more(writer)
     _put_vocabulary(writer, tokens, types)
-    for name, array in _tensors(len(tokens), depth).items():
+    for name, array in tensors(len(tokens), depth).items():
         writer.add_tensor(name, array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def write_recurrent(path: Path) -> Path:
+    """A model of Mamba's shape, with the same vocabulary: it has a state in place of keys and values."""
+    writer = gguf.GGUFWriter(str(path), "mamba")
+    tokens = [*_byte_letters(), END]
+    writer.add_context_length(CONTEXT)
+    writer.add_embedding_length(WIDTH)
+    writer.add_block_count(DEPTH)
+    writer.add_feed_forward_length(0)
+    writer.add_head_count(0)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_vocab_size(len(tokens))
+    writer.add_ssm_conv_kernel(4)
+    writer.add_ssm_inner_size(2 * WIDTH)
+    writer.add_ssm_state_size(16)
+    writer.add_ssm_time_step_rank(2)
+    _put_vocabulary(writer, tokens, [*[gguf.TokenType.NORMAL] * 256, gguf.TokenType.CONTROL])
+    inner, block = 2 * WIDTH, "blk.0."
+    shapes = {
+        "token_embd.weight": (len(tokens), WIDTH),
+        "output.weight": (len(tokens), WIDTH),
+        "output_norm.weight": (WIDTH,),
+        block + "attn_norm.weight": (WIDTH,),
+        block + "ssm_in.weight": (2 * inner, WIDTH),
+        block + "ssm_conv1d.weight": (inner, 4),
+        block + "ssm_conv1d.bias": (inner,),
+        block + "ssm_x.weight": (2 + 2 * 16, inner),
+        block + "ssm_dt.weight": (inner, 2),
+        block + "ssm_dt.bias": (inner,),
+        block + "ssm_a": (inner, 16),
+        block + "ssm_d": (inner,),
+        block + "ssm_out.weight": (WIDTH, inner),
+    }
+    for seed, (name, shape) in enumerate(shapes.items()):
+        array = np.ones(shape, np.float32) if "norm" in name else 0.3 * _random(seed, *shape)
+        writer.add_tensor(name, -np.abs(array) if name.endswith("ssm_a") else array)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -69,7 +115,7 @@ def _put_vocabulary(writer: gguf.GGUFWriter, tokens: list[str], types: list[gguf
     writer.add_add_bos_token(False)
 
 
-def _tensors(n_vocab: int, depth: int) -> dict[str, Array]:
+def tensors(n_vocab: int, depth: int) -> dict[str, Array]:
     ones = np.ones(WIDTH, np.float32)
     tensors = {"token_embd.weight": _random(1, n_vocab, WIDTH), "output.weight": _random(2, n_vocab, WIDTH)}
     for number in range(depth):

@@ -14,6 +14,7 @@ from codels.backends import LoadSpec
 from codels.engine import process
 from codels.engine.client import State
 from codels.errors import EngineDown
+from codels.machine import DeviceKind
 
 
 def test_before_anything_is_loaded(script: Script) -> None:
@@ -48,6 +49,26 @@ def test_a_load_that_fails_says_why_and_another_one_works(script: Script, spec: 
             e.load(script())
             await e.ready()
             assert (await e.say())[0] == "x + 1\n"
+
+    run(test())
+
+
+def test_devices_are_told_before_any_load_after_a_failed_one_and_never_by_a_dead_engine(script: Script) -> None:
+    pytest.importorskip("llama_cpp")
+
+    async def test() -> None:
+        async with engine() as e:
+            before = await e.devices()
+            assert DeviceKind.CPU in {device.kind for device in before.devices}
+            e.load(LoadSpec("fake", "/nowhere/model.json"))
+            await e.until_state(State.FAILED)
+            assert [d.name for d in (await e.devices()).devices] == [d.name for d in before.devices]
+            e.load(script())
+            await e.ready()
+            assert (await e.devices()).problem == before.problem
+            await e.stop()
+            with pytest.raises(EngineDown, match="stopped"):
+                await e.devices()
 
     run(test())
 

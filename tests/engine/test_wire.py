@@ -20,6 +20,7 @@ from codels.errors import (
     UserError,
 )
 from codels.generation import BOS, Part, Prompt, SamplingParams, Stats, Step
+from codels.machine import Device, DeviceKind, Devices
 
 ODD_TEXTS = [
     "",
@@ -74,15 +75,23 @@ def test_the_last_step() -> None:
 
 @pytest.mark.parametrize("path", ["/models/a b.gguf", "C:\\é.gguf", "/tmp/\udcff.gguf"])
 def test_loads(path: str) -> None:
-    spec = LoadSpec("llama.cpp", path, 2048, 4, ("<|a|>", "<|b|>"))
+    spec = LoadSpec("llama.cpp", path, 2048, 4, ("<|a|>", "<|b|>"), max_window=4096, gpu_layers=7)
     message = _passed(wire.load(1, spec))
     assert (message["op"], wire.load_spec(message)) == ("load", spec)
 
 
 def test_what_was_loaded() -> None:
-    info = ModelInfo("llama 1B Q4", 4096, ("<|a|>",), ("<b>", "<c>"), True, True)
+    info = ModelInfo("llama 1B Q4", 4096, ("<|a|>",), ("<b>", "<c>"), True, True, "CUDA0 é", ("all of it", "é"), True)
     message = _passed(wire.loaded(1, info))
     assert (message["op"], wire.model_info(message)) == ("loaded", info)
+
+
+def test_devices() -> None:
+    gpu = Device("CUDA0", DeviceKind.GPU, "NVIDIA L4", "CUDA", 5, 9, "8.9")
+    found = Devices((Device("CPU", DeviceKind.CPU), gpu), "the driver is too old: update it")
+    message = _passed(wire.devices(4, found))
+    assert (message["op"], wire.to_devices(message)) == ("devices", found)
+    assert wire.to_devices(message).gpus == (gpu,)
 
 
 @pytest.mark.parametrize("type_", [UserError, ModelError, BackendMissing, Cancelled, EngineDown, CodelsError])

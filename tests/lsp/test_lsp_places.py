@@ -96,6 +96,8 @@ def test_the_built_in_model_answers(built_in: Shared, text: str, line: int, char
     status = built_in.run(built_in.client.status())
     assert status["lastStats"]["n_prompt"] > 0
     assert items or status["lastReason"]
+    assert status["device"]
+    assert "context 1,024 tokens" in "; ".join(status["plan"])
 
 
 @pytest.mark.model

@@ -3,8 +3,9 @@
 import pytest
 from helpers import site
 
-from codels.cache import CHARS_AFTER, CHARS_BEFORE, Cache, Hit
+from codels.cache import Cache, Hit
 from codels.core import Completion
+from codels.prompt.budget import MAX_CHARS
 
 KEY = ("model", "settings")
 
@@ -20,7 +21,7 @@ def rest(hit: Hit | None) -> list[str] | None:
 
 
 FAR = "# far away\n" * 1200
-assert len(FAR) > 2 * CHARS_BEFORE
+assert len(FAR) > 2 * MAX_CHARS
 
 HITS = [
     # the caret that was answered, the answer, the caret now, what is left of the answer
@@ -71,8 +72,8 @@ MISSES = [
     ("if x:‸\r\n", "\r\n    a\r\n    b", "if x:\n    a‸\n"),
     (FAR + "a\nx = ‸", "foo()", FAR + "b\nx = ‸"),
     ("x = ‸\na\n" + FAR, "foo()", "x = ‸\nb\n" + FAR),
-    ("a" * (CHARS_BEFORE - 1) + "‸", "foo()", "b" + "a" * (CHARS_BEFORE - 2) + "‸"),
-    ("‸" + "a" * CHARS_AFTER, "foo()", "‸" + "a" * (CHARS_AFTER - 1)),
+    ("a" * (MAX_CHARS - 1) + "‸", "foo()", "b" + "a" * (MAX_CHARS - 2) + "‸"),
+    ("‸" + "a" * MAX_CHARS, "foo()", "‸" + "a" * (MAX_CHARS - 1)),
 ]
 
 

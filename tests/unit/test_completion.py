@@ -14,7 +14,7 @@ from codels.core import Answer, Site
 from codels.errors import EngineDown, PromptTooLong
 from codels.gate import Eagerness, Gate
 from codels.generation import Prompt, SamplingParams, Stats, Step
-from codels.prompt import Order
+from codels.prompt import Order, budget
 from codels.prompt.families import FAMILIES
 from codels.request import Model, Request
 from codels.settings import Settings
@@ -179,6 +179,22 @@ def test_a_prompt_that_is_too_long_is_fitted_again() -> None:
     assert 1 < n_tries <= 4
     complete(completer, site(text), is_explicit=True, candidates=1)
     assert len(engine.prompts) == n_tries + 1  # learned for this document
+
+
+@pytest.mark.parametrize(("max_chars", "n_shown", "origin"), [(budget.MAX_CHARS, 6_000, "cache"), (0, 23_000, "model")])
+def test_on_a_gpu_a_prompt_shows_as_much_as_the_window_holds(max_chars: int, n_shown: int, origin: str) -> None:
+    """All before the caret, and as much behind it as a suffix may take; an answer holds while all that is equal."""
+    engine, model = ScriptedEngine(["foo"], n_limit=10**6), replace(MODEL, context_window=16_384, max_chars=max_chars)
+    completer = Completer(engine)
+    far = "a = 1\n" * 1500  # beyond what a CPU is shown
+
+    def answered(head: str) -> Answer:
+        at = site(head + far + "x = ‸\n" + far * 5)
+        return asyncio.run(completer.complete(Request(at, model, Settings(), False, CancelToken())))
+
+    assert answered("b = 2\n").origin == "model"
+    assert n_shown - 1_000 < sum(len(part.text) for part in engine.prompts[0].parts) < n_shown + 1_000
+    assert answered("c = 3\n").origin == origin
 
 
 def test_a_limit_that_leaves_no_word_is_named() -> None:

@@ -17,7 +17,8 @@ ROWS: list[tuple[Facts, str, str]] = [
     (CPU_WHEEL, "", ""),
     (replace(CUDA_WHEEL, n_gpus=1), "", ""),
     (replace(NVIDIA, libraries=frozenset({"Vulkan"}), n_gpus=1), "", ""),
-    (replace(NVIDIA, libraries=frozenset({"Vulkan"})), "", ""),  # somebody chose Vulkan
+    (replace(NVIDIA, libraries=frozenset({"Vulkan"})), "built for Vulkan, and finds no GPU for it", "its driver"),
+    (Facts(frozenset({"ROCm"}), has_amd=True), "built for ROCm, and finds no GPU", "the groups `video` and `render`"),
     (replace(CPU_WHEEL, cuda_code=100), "", ""),  # a driver, and no GPU
     # the wheel is for the CPU
     (NVIDIA, "has an NVIDIA GPU, and the installed llama-cpp-python was built without GPU support", "/whl/cu124"),

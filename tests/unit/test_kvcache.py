@@ -18,7 +18,7 @@ class Memory:
         self.held: dict[int, list[int]] = {}
         self.answers: list[bool | Exception] = []
 
-    def decode(self, tokens: list[int], position: int, sequence: int) -> bool:
+    def decode(self, tokens: list[int], position: int, sequence: int, _n_logits: int) -> bool:
         held = self.held.setdefault(sequence, [])
         assert len(held) == position, "a hole in the sequence"
         answer = self.answers.pop() if self.answers else True
@@ -61,6 +61,9 @@ ASKED: list[tuple[int, list[list[int]], list[int]]] = [
     (2, [A, HEAD, A, HEAD], [0, 10, 39, 49]),  # what they share is copied, and both stay
     (1, [A, HEAD, A], [0, 10, 10]),
     (2, [[1], [1], [1, 2]], [0, 0, 1]),
+    # an action on the same text begins otherwise, and leaves it alone
+    (2, [A, [1, 2, *A], A], [0, 0, 39]),
+    (2, [A, [A[0], 2, *A], A], [0, 1, 39]),
     # near its top, prefix-first, a text shares its first tokens alone, and is still the same text
     (2, [B, [*A[:3], 5, *A[3:]], [*A[:3], 5, 6, *A[3:]], B], [0, 0, 4, 39]),
     (2, [B, A[:3] + A[5:], A[:3] + A[6:], A[:3] + A[7:], A[:3] + A[9:], B], [0, 0, 3, 3, 3, 39]),

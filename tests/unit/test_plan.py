@@ -176,6 +176,7 @@ def test_a_plan_is_explained(
 def test_what_is_tried_where_there_is_no_memory() -> None:
     plan = choose(QWEN_7B, Devices((RAM, gpu(23))), Wishes())
     assert [(p.gpu_layers, p.context_window, p.n_cells, bool(p.gpus)) for p in smaller(plan)] == [
+        (29, 16384, 16384, True),
         (21, 16384, 16384, True),
         (14, 16384, 16384, True),
         (14, 8192, 8192, True),
@@ -190,4 +191,4 @@ def test_what_is_tried_where_there_is_no_memory() -> None:
 @pytest.mark.parametrize(("window", "windows"), [(512, []), (1023, []), (1024, [512]), (3000, [1500, 750])])
 def test_on_the_cpu_only_the_context_gets_shorter(window: int, windows: list[int]) -> None:
     plan = Plan(0, window, KvType.F16, 4, 2 * window)
-    assert [(p.context_window, p.n_cells) for p in smaller(plan)] == [(n, n) for n in windows]
+    assert [(p.context_window, p.n_cells) for p in smaller(plan)] == [(n, n) for n in (window, *windows)]
