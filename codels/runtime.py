@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
+from codels import hardware
 from codels.backends import LoadSpec, ModelInfo
 from codels.cancel import CancelToken
 from codels.completion import Completer
-from codels.core import Answer, Site
+from codels.core import Answer, Role, Site
+from codels.dispatch.chooser import Chooser
+from codels.dispatch.pool import Pool
+from codels.dispatch.selection import Selection, limit_bytes
+from codels.dispatch.ways import Choice
 from codels.engine.client import EngineClient, State, Status
-from codels.errors import CodelsError, EngineDown, UserError
+from codels.errors import CodelsError, EngineDown, ModelError
 from codels.prompt import Family, Order
 from codels.prompt.families import FAMILIES
 from codels.registry import memory, store
@@ -20,23 +27,36 @@ from codels.registry.card import ModelCard
 from codels.request import Model, Request
 from codels.settings import Settings
 
+log = logging.getLogger(__name__)
+
 _MARKERS = tuple(dict.fromkeys(marker for family in FAMILIES.values() for marker in family.all_markers))
 
 
 class Runtime:
     """A completer with its engine, for as long as the process lives. Belongs to one event loop.
 
-    `on_status` hears every change of the engine; `on_notice` a sentence for the user, each once per model.
+    `on_status` hears every change of the engine; `on_notice` a sentence for the user, each once per model; `on_missing`
+    each wanted model of the hub that is not on this machine, as often as the choice is made.
     """
 
-    def __init__(self, on_status: Callable[[Status], None], on_notice: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        on_status: Callable[[Status], None],
+        on_notice: Callable[[str], None],
+        on_missing: Callable[[ModelCard], None] | None = None,
+    ) -> None:
         self._on_status = on_status
         self._on_notice = on_notice
+        self._on_missing = on_missing or self._tell_missing
         self.engine = EngineClient(self._take_status)
+        self._pool = Pool()
+        self._chooser = Chooser(self.engine.devices, self._take)
         self._completer = Completer(self.engine)
         self.settings = Settings()
+        self.choices: dict[Role, Choice] = {}
         self.card: ModelCard | None = None
         self.model: Model | None = None
+        self._loaded: object = None
         self._told: set[str] = set()
 
     async def start(self, process: asyncio.subprocess.Process | None = None) -> None:
@@ -44,22 +64,40 @@ class Runtime:
         await self.engine.start(process)
 
     def configure(self, settings: Settings) -> None:
-        """Take new settings; a changed model or thread count loads again, and nothing waits for that."""
-        if settings.model != self.settings.model:
+        """Take new settings; another model or thread count loads again, and nothing waits for that."""
+        if settings.wanted(Role.COMPLETION) != self.settings.wanted(Role.COMPLETION):
             self._told.clear()
-        is_same = self.card and (settings.model, settings.threads) == (self.settings.model, self.settings.threads)
         self.settings = settings
-        for problem in store.user_cards()[1]:
-            self._tell(problem)
-        if is_same:
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Choose again: what is wanted, or what is on this machine, may have changed."""
+        self._chooser.choose(self.settings)
+
+    async def settled(self) -> None:
+        """Wait until each role has its choice."""
+        await self._chooser.settled()
+
+    @asynccontextmanager
+    async def role(self, role: Role) -> AsyncIterator[tuple[EngineClient, Model]]:
+        """An engine that serves `role`, loaded on demand, for as long as the block runs.
+
+        Raises `CodelsError` where no model can, or where its model cannot be loaded.
+        """
+        await self.settled()
+        choice, completion = self.choices[role], self.choices[Role.COMPLETION]
+        if choice.card is None:
+            raise ModelError(choice.reason)
+        if choice.card == self.card:
+            await self.engine.ready()
+            assert self.model
+            yield self.engine, self.model
             return
-        self.model = None
-        try:
-            self.card = find(settings.model)
-            self.engine.load(load_spec(self.card, settings))
-        except CodelsError as error:
-            self.card = None
-            self.engine.fail(str(error))
+        limit = limit_bytes(self.settings, hardware.measure()) - completion.need_bytes
+        async with self._pool.use(load_spec(choice.card, self.settings), choice.need_bytes, limit) as engine:
+            info = engine.status.info
+            assert info
+            yield engine, resolve(choice.card, info)[0]
 
     async def complete(self, site: Site, is_explicit: bool, cancel: CancelToken) -> Answer:
         """What to offer at `site`, or why nothing. A model that fails is told to the user, once."""
@@ -76,7 +114,39 @@ class Runtime:
         self._completer.forget(uri)
 
     async def stop(self) -> None:
-        await self.engine.stop()
+        self._chooser.stop()
+        await asyncio.gather(self.engine.stop(), self._pool.stop())
+
+    def _take(self, selection: Selection) -> None:
+        for notice in selection.notices:
+            self._tell(notice)
+        for card in selection.missing:
+            self._on_missing(card)
+        for role, choice in selection.choices.items():
+            if choice != self.choices.get(role):
+                log.info("%s", choice.sentence)
+        self.choices = {**self.choices, **selection.choices}
+        if completion := selection.choices.get(Role.COMPLETION):
+            self._serve(completion)
+
+    def _serve(self, choice: Choice) -> None:
+        """Load the completion's model, where it is another one than now or its file has changed."""
+        try:
+            if choice.card is None:
+                raise ModelError(choice.reason)
+            spec = load_spec(choice.card, self.settings)
+            wanted = choice.card, spec, Path(spec.path).stat().st_mtime_ns
+        except (CodelsError, OSError) as error:
+            self.card = self.model = self._loaded = None
+            self.engine.fail(str(error))
+            return
+        if wanted != self._loaded:
+            self.card, self.model, self._loaded = choice.card, None, wanted
+            self.engine.load(spec)
+
+    def _tell_missing(self, card: ModelCard) -> None:
+        fetch = f"`codels models pull {card.id}` fetches it"
+        self._tell(f"{card.id} is not on this machine: {fetch}, and until then another one serves")
 
     def _take_status(self, status: Status) -> None:
         self.model = None
@@ -94,20 +164,9 @@ class Runtime:
             self._on_notice(notice)
 
 
-def find(name: str) -> ModelCard:
-    """The card of a model whose file is there. Raises `UserError` or `ModelError` where it is not."""
-    try:
-        card = store.find(name)
-        store.locate(card)
-    except (OSError, RuntimeError, ValueError) as error:  # names that no file system takes, homes of nobody
-        reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
-        raise UserError(f"the model {name!r:.80} cannot be looked for: {reason}") from error
-    return card
-
-
 def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
     """Raises `ModelError` where the file is not as the card says."""
-    threads = settings.threads or max(1, (os.cpu_count() or 2) - 1)
+    threads = settings.threads or hardware.threads()
     window, path = memory.context_window(card), str(store.locate(card))
     return LoadSpec(card.backend, path, window, threads, _MARKERS, card.copy_weights, card.beams)
 

@@ -9,7 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from codels.core import Role
 from codels.gate import Eagerness
+
+AUTO = "auto"
+"""In place of a model: the one that was chosen with `codels models use`, else the best for this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +22,10 @@ class Settings:
 
     enable: bool = True
     disabled_languages: tuple[str, ...] = ()
-    model: str = "codels-tiny"
-    """A model id, or the path of a GGUF file."""
+    model: str = AUTO
+    """For completion: a model id, the path of a GGUF file, or `AUTO`. `models` wins over it."""
+    models: tuple[tuple[Role, str], ...] = ()
+    """The same for each role, in the order of `Role`; a role that is left out is `AUTO`."""
     max_tokens: int = 96
     max_ms: int = 2000
     """Time for one answer, in milliseconds; what is there by then is used."""
@@ -34,6 +40,12 @@ class Settings:
     """Nothing is fetched from the network; what would have been needed is said."""
     threads: int = 0
     """CPU threads of the model; 0 means one less than there are cores, and at least one."""
+    memory_mb: int = 0
+    """What all loaded models may take together, in MB (1,000,000 bytes); 0 means half of the machine's memory."""
+
+    def wanted(self, role: Role) -> str:
+        """The model that was named for a role, or `AUTO`."""
+        return dict(self.models).get(role) or (self.model if role is Role.COMPLETION else AUTO)
 
 
 _Check = tuple[Callable[[Any], bool], str]
@@ -46,6 +58,11 @@ def _whole(low: int, high: int) -> _Check:
     )
 
 
+_MODEL: _Check = (
+    lambda value: isinstance(value, str) and bool(value.strip()),
+    f'a model id, the path of a GGUF file or "{AUTO}"',
+)
+
 _BOOL: _Check = (lambda value: isinstance(value, bool), "true or false")
 
 _CHECKS: dict[str, _Check] = {
@@ -54,7 +71,11 @@ _CHECKS: dict[str, _Check] = {
         lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
         'a list of language ids such as ["markdown"]',
     ),
-    "model": (lambda value: isinstance(value, str) and bool(value.strip()), "a model id or the path of a GGUF file"),
+    "model": _MODEL,
+    "models": (
+        lambda value: isinstance(value, Mapping) or value == [],  # Lua writes an empty table as a list
+        f'an object of models such as {{"completion": "{AUTO}"}}',
+    ),
     "max_tokens": _whole(1, 2048),
     "max_ms": _whole(50, 600_000),
     "multiline": _BOOL,
@@ -66,7 +87,14 @@ _CHECKS: dict[str, _Check] = {
     "eagerness": (lambda value: value in list(Eagerness), f"one of {', '.join(Eagerness)}"),
     "offline": _BOOL,
     "threads": _whole(0, 256),
+    "memory_mb": _whole(0, 16_000_000),
 }
+
+_READ: dict[str, Callable[[Any], Any]] = {"disabled_languages": tuple, "eagerness": Eagerness}
+"""JSON's value as the setting's, where they differ; `models` is read by `_models`."""
+
+_SHOWN: dict[str, Callable[[Any], Any]] = {"disabled_languages": list, "eagerness": str, "models": dict}
+"""The other way round, for people."""
 
 
 def parse(data: object) -> tuple[Settings, tuple[str, ...]]:
@@ -86,12 +114,31 @@ def parse(data: object) -> tuple[Settings, tuple[str, ...]]:
             continue
         is_valid, wanted = _CHECKS[name]
         if not is_valid(value):
-            default = getattr(Settings(), name)
-            shown = list(default) if isinstance(default, tuple) else str(default) if name == "eagerness" else default
-            problems.append(f"'codels.{key}' must be {wanted}, not {_shown(value)}; {shown!r} is used")
+            default = _SHOWN.get(name, lambda value: value)(getattr(Settings(), name))
+            problems.append(f"'codels.{key}' must be {wanted}, not {_shown(value)}; {default!r} is used")
             continue
-        values[name] = tuple(value) if isinstance(value, list) else Eagerness(value) if name == "eagerness" else value
+        if name == "models":
+            values[name], wrong = _models(value or {})
+            problems += wrong
+        else:
+            values[name] = _READ.get(name, lambda value: value)(value)
     return Settings(**values), tuple(problems)
+
+
+def _models(data: Mapping[Any, Any]) -> tuple[tuple[tuple[Role, str], ...], list[str]]:
+    """Models by role, and a sentence for each entry that cannot be one."""
+    is_valid, wanted = _MODEL
+    problems = [
+        f"unknown role {_shown(role)} in 'codels.models'; known are {', '.join(Role)}"
+        for role in data
+        if role not in list(Role)
+    ]
+    problems += [
+        f"'codels.models.{role}' must be {wanted}, not {_shown(data[role])}; '{AUTO}' is used"
+        for role in Role
+        if data.get(role) is not None and not is_valid(data[role])
+    ]
+    return tuple((role, data[role]) for role in Role if is_valid(data.get(role))), problems
 
 
 def _shown(value: object) -> str:

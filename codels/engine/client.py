@@ -19,6 +19,7 @@ from codels.cancel import CancelToken
 from codels.engine import process, wire
 from codels.errors import CodelsError, EngineDown
 from codels.generation import Prompt, SamplingParams, Step
+from codels.machine import Devices
 
 FIRST_DELAY_S = 0.25
 MAX_DELAY_S = 30.0
@@ -99,6 +100,10 @@ class EngineClient:
             self._changed.clear()
             await self._changed.wait()
         return self.status.info
+
+    async def devices(self) -> Devices:
+        """What the installed library can use. Raises `EngineDown`."""
+        return Devices()
 
     async def generate(
         self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, is_explicit: bool
