@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from codels import hardware
-from codels.backends import LoadSpec, ModelInfo
+from codels.backends import ModelInfo
 from codels.cancel import CancelToken
 from codels.completion import Completer
 from codels.core import Answer, Role, Site
 from codels.dispatch.chooser import Chooser
+from codels.dispatch.loading import Load, load_spec, wanted
 from codels.dispatch.pool import Pool
 from codels.dispatch.selection import Selection, limit_bytes
 from codels.dispatch.ways import Choice
@@ -22,14 +23,12 @@ from codels.engine.client import EngineClient, State, Status
 from codels.errors import CodelsError, EngineDown, ModelError
 from codels.prompt import Family, Order
 from codels.prompt.families import FAMILIES
-from codels.registry import memory, store
 from codels.registry.card import ModelCard
+from codels.registry.speeds import Meter
 from codels.request import Model, Request
 from codels.settings import Settings
 
 log = logging.getLogger(__name__)
-
-_MARKERS = tuple(dict.fromkeys(marker for family in FAMILIES.values() for marker in family.all_markers))
 
 
 class Runtime:
@@ -48,7 +47,7 @@ class Runtime:
         self._on_status = on_status
         self._on_notice = on_notice
         self._on_missing = on_missing or self._tell_missing
-        self.engine = EngineClient(self._take_status)
+        self.engine = EngineClient(self._follow)
         self._pool = Pool()
         self._chooser = Chooser(self.engine.devices, self._take)
         self._completer = Completer(self.engine)
@@ -56,7 +55,8 @@ class Runtime:
         self.choices: dict[Role, Choice] = {}
         self.card: ModelCard | None = None
         self.model: Model | None = None
-        self._loaded: object = None
+        self._load: Load | None = None
+        self._meter: Meter | None = None
         self._told: set[str] = set()
 
     async def start(self, process: asyncio.subprocess.Process | None = None) -> None:
@@ -68,11 +68,11 @@ class Runtime:
         if settings.wanted(Role.COMPLETION) != self.settings.wanted(Role.COMPLETION):
             self._told.clear()
         self.settings = settings
-        self.refresh()
+        self._chooser.choose(settings)
 
     def refresh(self) -> None:
-        """Choose again: what is wanted, or what is on this machine, may have changed."""
-        self._chooser.choose(self.settings)
+        """What is wanted, or what is on this machine, may have changed."""
+        self._chooser.refresh()
 
     async def settled(self) -> None:
         """Wait until each role has its choice."""
@@ -104,17 +104,21 @@ class Runtime:
         if self.model is None:
             return Answer(reason=self.engine.status.message)
         try:
-            return await self._completer.complete(Request(site, self.model, self.settings, is_explicit, cancel))
+            answer = await self._completer.complete(Request(site, self.model, self.settings, is_explicit, cancel))
         except CodelsError as error:
             if not isinstance(error, EngineDown):  # that one tells by its status
                 self._tell(str(error))
             return Answer(reason=str(error))
+        if answer.stats and self._meter:
+            self._meter.add(answer.stats)
+        return answer
 
     def forget(self, uri: str) -> None:
         self._completer.forget(uri)
 
     async def stop(self) -> None:
         self._chooser.stop()
+        self._save_speed()
         await asyncio.gather(self.engine.stop(), self._pool.stop())
 
     def _take(self, selection: Selection) -> None:
@@ -132,17 +136,29 @@ class Runtime:
     def _serve(self, choice: Choice) -> None:
         """Load the completion's model, where it is another one than now or its file has changed."""
         try:
-            if choice.card is None:
-                raise ModelError(choice.reason)
-            spec = load_spec(choice.card, self.settings)
-            wanted = choice.card, spec, Path(spec.path).stat().st_mtime_ns
-        except (CodelsError, OSError) as error:
-            self.card = self.model = self._loaded = None
+            load = wanted(choice, self.settings)
+        except CodelsError as error:
+            self.card = self.model = self._load = None
             self.engine.fail(str(error))
             return
-        if wanted != self._loaded:
-            self.card, self.model, self._loaded = choice.card, None, wanted
-            self.engine.load(spec)
+        if load != self._load:
+            self._save_speed()
+            self.card, self.model, self._load = load.card, None, load
+            self._meter = Meter(Path(load.spec.path), load.spec.threads)
+            self.engine.load(load.spec)
+
+    def _follow(self, status: Status) -> None:
+        """A model that the dispatcher has chosen and that cannot be loaded gives way to the next one."""
+        was_loading = self.model is None
+        self._take_status(status)
+        if self.card and (status.state is State.FAILED or (status.state is State.DOWN and was_loading)):
+            self._chooser.give_up(self.choices[Role.COMPLETION], status.message)
+
+    def _save_speed(self) -> None:
+        """For the dispatcher, whose estimates are of the CPU."""
+        if self._meter and self._chooser.has_gpu is False:
+            self._meter.save()
+        self._meter = None
 
     def _tell_missing(self, card: ModelCard) -> None:
         fetch = f"`codels models pull {card.id}` fetches it"
@@ -162,13 +178,6 @@ class Runtime:
         if notice not in self._told:
             self._told.add(notice)
             self._on_notice(notice)
-
-
-def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
-    """Raises `ModelError` where the file is not as the card says."""
-    threads = settings.threads or hardware.threads()
-    window, path = memory.context_window(card), str(store.locate(card))
-    return LoadSpec(card.backend, path, window, threads, _MARKERS, card.copy_weights, card.beams)
 
 
 def resolve(card: ModelCard, info: ModelInfo) -> tuple[Model, str]:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from codels import hardware
 from codels.dispatch.selection import Selection, select
+from codels.dispatch.ways import Choice
 from codels.errors import CodelsError
 from codels.machine import Devices
 from codels.registry import choices
@@ -28,15 +29,32 @@ class Chooser:
     def __init__(self, devices: Callable[[], Awaitable[Devices]], take: Callable[[Selection], None]) -> None:
         self._ask = devices
         self._take = take
+        self._settings = Settings()
+        self._broken: dict[str, str] = {}
+        """Ids of models by why they cannot be loaded; who names one gets it all the same."""
         self._devices: Devices | None = None
         self._choosing: asyncio.Task[None] | None = None
 
+    @property
+    def has_gpu(self) -> bool | None:
+        """None: nobody knows yet."""
+        return bool(self._devices.gpus) if self._devices else None
+
     def choose(self, settings: Settings) -> None:
-        self.stop()
-        selection = select(settings)
-        self._take(selection)
-        if selection.is_open:
-            self._choosing = asyncio.create_task(self._choose(settings))
+        """Take these settings."""
+        self._settings = settings
+        self._begin()
+
+    def refresh(self) -> None:
+        """Choose again: what is wanted, or what is on this machine, may have changed."""
+        self._broken = {}
+        self._begin()
+
+    def give_up(self, choice: Choice, why: str) -> None:
+        """A model cannot be loaded: where the dispatcher has chosen it, the next one gets its turn."""
+        if choice.card and choice.way and choice.card.id not in self._broken:
+            self._broken = {**self._broken, choice.card.id: why}
+            self._begin()
 
     async def settled(self) -> None:
         """Wait until nothing is open any more."""
@@ -47,21 +65,28 @@ class Chooser:
         if self._choosing:
             self._choosing.cancel()
 
-    async def _choose(self, settings: Settings) -> None:
-        """The devices are asked for once: later, the models that are loaded would count against themselves."""
-        if self._devices is None:
-            self._devices = await self._known_devices()
-        selection = select(settings, hardware.measure(settings.threads, self._devices))
-        if self._devices.problem:
-            selection.notices.append(self._devices.problem)
+    def _begin(self) -> None:
+        self.stop()
+        if self._devices:
+            self._take(self._measured(self._devices))
+            return
+        selection = select(self._settings, self._broken)
         self._take(selection)
+        if selection.is_open:
+            self._choosing = asyncio.create_task(self._ask_and_take())
 
-    async def _known_devices(self) -> Devices:
+    async def _ask_and_take(self) -> None:
+        """The devices are asked for once: later, the models that are loaded would count against themselves."""
         try:
-            return await asyncio.wait_for(self._ask(), DEVICES_S)
+            self._devices = await asyncio.wait_for(self._ask(), DEVICES_S)
         except (CodelsError, TimeoutError) as error:
             log.warning("the engine does not say which devices there are (%s)", str(error) or type(error).__name__)
-            return Devices()
+        self._take(self._measured(self._devices or Devices()))
+
+    def _measured(self, devices: Devices) -> Selection:
+        selection = select(self._settings, self._broken, hardware.measure(self._settings.threads, devices))
+        selection.notices += [devices.problem] if devices.problem else []
+        return selection
 
 
 async def watch(changed: Callable[[], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from codels.core import Role
@@ -12,6 +13,8 @@ from codels.machine import Machine
 from codels.registry import choices, installed, store
 from codels.registry.card import ModelCard
 from codels.settings import AUTO, Settings
+
+_NONE: Mapping[str, str] = {}
 
 UNKNOWN_BYTES = 4_000_000_000
 """For all models together where the system does not say how much memory there is: half of a small laptop's."""
@@ -33,19 +36,23 @@ class Selection:
         return len(self.choices) < len(Role)
 
 
-def select(settings: Settings, machine: Machine | None = None) -> Selection:
-    """A choice for each role; `machine` None leaves open what depends on it. Never raises."""
+def select(settings: Settings, broken: Mapping[str, str] = _NONE, machine: Machine | None = None) -> Selection:
+    """A choice for each role; `machine` None leaves open what depends on it. Never raises.
+
+    `broken` maps ids to why those models cannot be loaded: the dispatcher leaves them out.
+    """
     selection = Selection(notices=list(store.user_cards()[1]))
     remembered, problem = choices.read()
     selection.notices += [problem] if problem else []
-    here = installed.candidates()
+    here = [candidate for candidate in installed.candidates() if candidate.card.id not in broken]
     for role in Role:
         reason = _take_named(selection, role, settings, remembered.get(role, AUTO))
         if role not in selection.choices:
             budget = _budget(settings, machine, selection.choices.get(Role.COMPLETION))
             choice = ways.choose(role, here, machine, budget) if machine else ways.alone(role, here)
             if choice:
-                selection.choices[role] = replace(choice, reason=f"{reason}; {choice.reason}") if reason else choice
+                words = f"{reason}; {choice.reason}" if reason else choice.reason
+                selection.choices[role] = replace(choice, reason=words, rejected={**choice.rejected, **broken})
     return selection
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import platformdirs
 
+from codels.generation import Stats
+
 MIN_READ, MIN_WRITTEN = 100, 16
 """Tokens below which a measurement says more about the start than about the model."""
 
@@ -26,24 +28,27 @@ class Speed:
 
 @dataclass(slots=True)
 class Meter:
-    """Sums up answers of one loaded model."""
+    """Sums up answers of the model file at `path`, loaded with so many threads."""
 
+    path: Path
+    threads: int
     n_read: int = 0
     read_ms: float = 0.0
     n_written: int = 0
     written_ms: float = 0.0
 
-    def add(self, n_read: int, read_ms: float, n_written: int, written_ms: float) -> None:
-        self.n_read += n_read
-        self.read_ms += read_ms
-        self.n_written += n_written
-        self.written_ms += written_ms
+    def add(self, stats: Stats) -> None:
+        if stats.why_stopped != "cancelled":  # else nobody knows how much of it was read
+            self.n_read += stats.n_prompt - stats.n_reused
+            self.read_ms += stats.prefill_ms
+            self.n_written += stats.n_decoded
+            self.written_ms += stats.decode_ms
 
-    def speed(self, threads: int) -> Speed | None:
-        """None where too little was seen."""
-        if self.n_read < MIN_READ or self.n_written < MIN_WRITTEN or not (self.read_ms > 0 and self.written_ms > 0):
-            return None
-        return Speed(threads, 1000 * self.n_read / self.read_ms, 1000 * self.n_written / self.written_ms)
+    def save(self) -> None:
+        """Where enough was seen."""
+        if self.n_read >= MIN_READ and self.n_written >= MIN_WRITTEN and self.read_ms > 0 and self.written_ms > 0:
+            per_ms = self.n_read / self.read_ms, self.n_written / self.written_ms
+            write(self.path, Speed(self.threads, 1000 * per_ms[0], 1000 * per_ms[1]))
 
 
 def read() -> dict[str, Speed]:
@@ -56,9 +61,11 @@ def read() -> dict[str, Speed]:
 
 
 def write(path: Path, speed: Speed) -> None:
-    """Remember the newest speed of the model file at `path`. What cannot be written is forgotten."""
+    """Remember the best speed of the model file at `path`; a busy hour says nothing. Never raises."""
     try:
-        rows = {**read(), key(path): speed}
+        rows = read()
+        former = rows.pop(key(path), speed)
+        rows[key(path)] = _best(former, speed) if former.threads == speed.threads else speed
         newest = dict(list(rows.items())[-MAX_KEPT:])
         _file().parent.mkdir(parents=True, exist_ok=True)
         part = _file().with_name(f"{_file().name}.{os.getpid()}.part")
@@ -71,6 +78,11 @@ def write(path: Path, speed: Speed) -> None:
 def key(path: Path) -> str:
     """A file by its path and size: another file in its place was not measured."""
     return f"{path} {path.stat().st_size}"
+
+
+def _best(one: Speed, other: Speed) -> Speed:
+    read_per_s = max(one.read_per_s, other.read_per_s)
+    return Speed(one.threads, read_per_s, max(one.written_per_s, other.written_per_s))
 
 
 def _file() -> Path:

@@ -126,7 +126,6 @@ def test_what_comes_and_goes_is_noticed(home: Home) -> None:
             home.add("chat", '["instruct"]')
             status = await client.until(lambda status: status["roles"]["instruct"]["model"])
             assert status["roles"]["instruct"]["model"] == "chat"
-            assert "the only model on this machine" in status["roles"]["instruct"]["reason"]
             (home.cards / "chat.toml").unlink()
             status = await client.until(lambda status: not status["roles"]["instruct"]["model"])
             assert "no model on this machine has the skill instruct" in status["roles"]["instruct"]["reason"]
@@ -147,6 +146,24 @@ def test_a_model_whose_file_is_another_now_is_loaded_again(home: Home) -> None:
             while not (items := await client.complete(URI, 0, 4, is_explicit=True)):
                 assert await client.reason() == "loading first.json"
             assert items[0]["insertText"] == "again()"
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [({"answers": 7}, "big.json must be an object"), ({"dies_loading": True}, "the engine died (exit code 11)")],
+)
+def test_a_model_that_was_chosen_and_cannot_be_loaded_gives_way(home: Home, script: Json, sentence: str) -> None:
+    path = home.add("big", **script)
+    path.write_text(path.read_text().ljust(20_000_000))  # bigger than the built-in model
+
+    async def test() -> None:
+        async with home.server() as client:
+            status = await client.until(lambda status: (status["model"], status["state"]) == ("codels-tiny", "ready"))
+            assert sentence in status["roles"]["completion"]["rejected"]["big"]
+            (told,) = client.told
+            assert sentence in told
 
     run(test())
 

@@ -58,10 +58,18 @@ def test_with_the_built_in_model_alone_nothing_is_open() -> None:
 def test_with_others_the_machine_is_waited_for(carded: Carded) -> None:
     carded("mine", "fim", n_bytes=300_000_000)
     assert select(Settings()).is_open
-    selection = select(Settings(), MACHINE)
+    selection = select(Settings(), machine=MACHINE)
     assert not selection.is_open
     assert chosen(selection) == "mine"
     assert selection.choices[Role.COMPLETION].rejected == {"codels-tiny": "mine comes first"}
+
+
+def test_one_that_cannot_be_loaded_is_left_out_unless_it_is_named(carded: Carded) -> None:
+    carded("mine", "fim", n_bytes=300_000_000)
+    selection = select(Settings(), {"mine": "it is cut"})
+    assert chosen(selection) == "codels-tiny"
+    assert selection.choices[Role.COMPLETION].rejected == {"mine": "it is cut"}
+    assert chosen(select(Settings(model="mine"), {"mine": "it is cut"})) == "mine"
 
 
 NAMED = [
@@ -83,7 +91,7 @@ def test_a_named_model_is_taken_as_it_is(
 ) -> None:
     carded("mine", n_bytes=300_000_000)
     choices.file().write_text(json.dumps(remembered))
-    selection = select(Settings(**settings), MACHINE)  # type: ignore[arg-type]
+    selection = select(Settings(**settings), machine=MACHINE)  # type: ignore[arg-type]
     assert chosen(selection) == id_
     assert words in selection.choices[Role.COMPLETION].reason
 
