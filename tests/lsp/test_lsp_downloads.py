@@ -16,20 +16,6 @@ from lsp_session import INLINE, URI, Client, run, server
 
 from codels.lspclient import NEVER, Json
 
-CARD = """id = "away"
-title = "A model far away"
-backend = "fake"
-family = "codels"
-order = "spm"
-license = "other"
-license_note = "Not for rockets."
-[[files]]
-path = "away.json"
-repo = "o/m"
-size = {size}
-sha256 = "{sha256}"
-"""
-
 QUESTION = (
     "codels: away (A model far away, 3.0 MB, licence other (Not for rockets.)) is not on this machine; until it is, "
     "another model serves. Download it?"
@@ -49,7 +35,7 @@ def hub() -> Iterator[Hub]:
 def env(tmp_path: Path, hub: Hub) -> dict[str, str]:
     cards = tmp_path / "config" / "codels" / "models"
     cards.mkdir(parents=True)
-    (cards / "away.toml").write_text(CARD.format(size=len(hub.data), sha256=hub.sha256))
+    (cards / "away.toml").write_text(hub.card("away", "A model far away"))
     folders = {f"XDG_{name.upper()}_HOME": str(tmp_path / name) for name in ("config", "data", "cache")}
     return {**folders, "HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path / "hf")}
 
