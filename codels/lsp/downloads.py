@@ -36,16 +36,17 @@ class Downloads:
         self._on_done = on_done
         self._is_begun = False
         self._waiting: list[ModelCard] = []
-        self._asked: set[str] = set()
+        self._asked: set[tuple[str, bool]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.is_offline: Callable[[], bool] = lambda: False
 
     def want(self, card: ModelCard) -> None:
         """Ask for a model, unless that was done. What comes before the handshake is over waits for that."""
+        key = card.id, self.is_offline()
         if not self._is_begun:
             self._waiting.append(card)
-        elif card.id not in self._asked:
-            self._asked.add(card.id)
+        elif key not in self._asked:
+            self._asked.add(key)
             self._run(self._offer(card))
 
     def begin(self) -> None:
