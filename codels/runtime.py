@@ -129,7 +129,8 @@ class Runtime:
         for role, choice in selection.choices.items():
             if choice != self.choices.get(role):
                 log.info("%s", choice.sentence)
-        self.choices = {**self.choices, **selection.choices}
+        known = {**self.choices, **selection.choices}
+        self.choices = {role: known[role] for role in Role if role in known}
         if completion := selection.choices.get(Role.COMPLETION):
             self._serve(completion)
 

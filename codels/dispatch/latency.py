@@ -28,12 +28,13 @@ class Task:
 
 
 TASKS: dict[Role, Task] = {
-    Role.COMPLETION: Task(40, 16, 1.0, "a line"),
+    Role.COMPLETION: Task(30, 20, 1.0, "a line"),
     Role.DOCSTRING: Task(400, 80, 10.0, "a docstring"),
     Role.INSTRUCT: Task(600, 150, 10.0, "an answer"),
     Role.EMBED: Task(256, 0, 1.0, "a vector"),
 }
-"""One second does not break a train of thought, ten hold the attention (Nielsen, Usability Engineering, 1993, 5.5)."""
+"""A key of `codels bench --only typing` reads 26 tokens and writes 18 (mean of 341 that asked the model).
+One second does not break a train of thought, ten hold the attention (Nielsen, Usability Engineering, 1993, 5.5)."""
 
 
 def answer_s(candidate: Candidate, task: Task, n_threads: int) -> tuple[float, str]:
