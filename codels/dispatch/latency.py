@@ -9,7 +9,7 @@ from codels.registry.installed import Candidate
 
 FLOPS_PER_THREAD = 80e9
 BYTES_PER_S_PER_THREAD = 10e9
-"""A 0.5 B model in Q8_0 read 81 and wrote 20 tokens a CPU second on an AVX2 core of 2019's kind; in Q4_0 the products
+"""A 0.5 B model in Q8_0 read 81 and wrote 20 tokens a CPU second on an AVX2 core; in Q4_0 the products
 with parameters and bytes were the same (90 and 33): reading is bound by arithmetic, two operations a parameter, writing
 by memory."""
 
