@@ -10,6 +10,9 @@ import sys
 from codels import __version__
 from codels.errors import CodelsError
 
+ROLES = ("completion", "docstring", "instruct", "embed")
+"""Those of `core.Role`, whose import help can do without."""
+
 EVALUATE_SETS = (
     "line-end, whole-line, block, docstring, replay, latency, infilling-single-line or infilling-random-span-light"
 )
@@ -114,6 +117,9 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     add = commands.add_parser("add", parents=[json_], help="make a model of your own .gguf file known")
     add.add_argument("path", metavar="PATH")
     add.add_argument("--id", default="", help="what it is to be called (the name of the file)")
+    use = commands.add_parser("use", parents=[json_], help="choose the model that editors work with, from now on")
+    use.add_argument("model", metavar="ID", help="a model id, the path of a .gguf file, or auto: codels chooses")
+    use.add_argument("--role", default="completion", choices=ROLES, help="what it is for (%(default)s)")
     commands.add_parser("rm", parents=[one, json_], help="remove what was pulled of a model")
     parser.set_defaults(run=_models)
 
@@ -191,4 +197,8 @@ def _models(options: argparse.Namespace) -> int:
         from codels.commands.add import add
 
         return add(options.path, options.id, options.json)
+    if options.command == "use":
+        from codels.commands.use import use
+
+        return use(options.model, options.role, options.json)
     return {"info": models.info, "path": models.path, "rm": models.remove}[options.command](options.model, options.json)

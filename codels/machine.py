@@ -1,4 +1,4 @@
-"""What the machine offers to models, as values. Who finds it out: `backends/` for devices, `dispatch` for the rest."""
+"""What the machine offers to models, as values. Who finds it out: `backends/` for devices, `hardware` for the rest."""
 
 from __future__ import annotations
 
@@ -43,3 +43,15 @@ class Devices:
     @property
     def gpus(self) -> tuple[Device, ...]:
         return tuple(device for device in self.devices if device.kind is not DeviceKind.CPU)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """`threads` for a model on the CPU; memory in bytes, 0 where the system does not say."""
+
+    threads: int
+    total_bytes: int = 0
+    free_bytes: int = 0
+    """What new processes can have, what is only cached included."""
+    is_on_battery: bool = False
+    devices: Devices = Devices()

@@ -1,45 +1,65 @@
-"""Settings → card → file → backend → engine → completer: the one place that puts them together."""
+"""Settings → choice → file → backend → engine → completer: the one place that puts them together."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
-from codels.backends import LoadSpec, ModelInfo
+from codels import hardware
+from codels.backends import ModelInfo
 from codels.cancel import CancelToken
 from codels.completion import Completer
-from codels.core import Answer, Site
+from codels.core import Answer, Role, Site
+from codels.dispatch.chooser import Chooser
+from codels.dispatch.loading import Load, load_spec, wanted
+from codels.dispatch.pool import Pool
+from codels.dispatch.selection import Selection, limit_bytes
+from codels.dispatch.ways import Choice
 from codels.engine.client import EngineClient, State, Status
-from codels.errors import CodelsError, EngineDown, UserError
+from codels.errors import CodelsError, EngineDown, ModelError
 from codels.examination import CHECKING, Examiner
 from codels.probe import Verdict
-from codels.prompt.families import FAMILIES
-from codels.registry import store
 from codels.registry.card import ModelCard
+from codels.registry.speeds import Meter
 from codels.request import Model, Request
 from codels.resolve import resolve
 from codels.settings import Settings
 
-_MARKERS = tuple(dict.fromkeys(marker for family in FAMILIES.values() for marker in family.all_markers))
+log = logging.getLogger(__name__)
 
 
 class Runtime:
     """A completer with its engine, for as long as the process lives. Belongs to one event loop.
 
-    `on_status` hears every change of the engine; `on_notice` a sentence for the user, each once per model.
+    `on_status` hears every change of the engine; `on_notice` a sentence for the user, each once per model; `on_missing`
+    each wanted model of the hub that is not on this machine, as often as the choice is made.
     """
 
-    def __init__(self, on_status: Callable[[Status], None], on_notice: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        on_status: Callable[[Status], None],
+        on_notice: Callable[[str], None],
+        on_missing: Callable[[ModelCard], None] | None = None,
+    ) -> None:
         self._on_status = on_status
         self._on_notice = on_notice
-        self.engine = EngineClient(self._take_status)
+        self._on_missing = on_missing or self._tell_missing
+        self.engine = EngineClient(self._follow)
+        self._pool = Pool()
+        self._chooser = Chooser(self.engine.devices, self._take)
         self._completer = Completer(self.engine)
         self.settings = Settings()
+        self.choices: dict[Role, Choice] = {}
         self.card: ModelCard | None = None
         self.model: Model | None = None
         self.verdict: Verdict | None = None
+        self._load: Load | None = None
+        self._meter: Meter | None = None
+        self._is_loading = True
         self._checking: Status | None = None
         self._examiner = Examiner(self.engine, self._show_checking)
         self._told: set[str] = set()
@@ -49,40 +69,62 @@ class Runtime:
         await self.engine.start(process)
 
     def configure(self, settings: Settings) -> None:
-        """Take new settings; a changed model, or another way to load it, loads again, and nothing waits for that."""
-        if settings.model != self.settings.model:
+        """Take new settings; another model, or another way to load it, loads again, and nothing waits for that."""
+        if settings.wanted(Role.COMPLETION) != self.settings.wanted(Role.COMPLETION):
             self._told.clear()
-        is_same = self.card and _loaded_by(settings) == _loaded_by(self.settings)
         self.settings = settings
-        for problem in store.user_cards()[1]:
-            self._tell(problem)
-        if is_same:
+        self._chooser.choose(settings)
+
+    def refresh(self) -> None:
+        """What is wanted, or what is on this machine, may have changed."""
+        self._chooser.refresh()
+
+    async def settled(self) -> None:
+        """Wait until each role has its choice."""
+        await self._chooser.settled()
+
+    @asynccontextmanager
+    async def role(self, role: Role) -> AsyncIterator[tuple[EngineClient, Model]]:
+        """An engine that serves `role`, loaded on demand, for as long as the block runs.
+
+        Raises `CodelsError` where no model can, or where its model cannot be loaded.
+        """
+        await self.settled()
+        choice, completion = self.choices[role], self.choices[Role.COMPLETION]
+        if choice.card is None:
+            raise ModelError(choice.reason)
+        if choice.card == self.card:
+            await self.ready()
+            assert self.model
+            yield self.engine, self.model
             return
-        self.model = None
-        try:
-            self.card = find(settings.model)
-            self.engine.load(load_spec(self.card, settings))
-        except CodelsError as error:
-            self.card = None
-            self.engine.fail(str(error))
+        limit = limit_bytes(self.settings, hardware.measure()) - completion.need_bytes
+        async with self._pool.use(load_spec(choice.card, self.settings), choice.need_bytes, limit) as engine:
+            assert engine.status.info
+            yield engine, resolve(choice.card, engine.status.info)[0]
 
     async def complete(self, site: Site, is_explicit: bool, cancel: CancelToken) -> Answer:
         """What to offer at `site`, or why nothing. A model that fails is told to the user, once."""
         if self.model is None:
             return Answer(reason=self.status.message)
         try:
-            return await self._completer.complete(Request(site, self.model, self.settings, is_explicit, cancel))
+            answer = await self._completer.complete(Request(site, self.model, self.settings, is_explicit, cancel))
         except CodelsError as error:
             if not isinstance(error, EngineDown):  # that one tells by its status
                 self._tell(str(error))
             return Answer(reason=str(error))
+        if answer.stats and self._meter:
+            self._meter.add(answer.stats)
+        return answer
 
     def forget(self, uri: str) -> None:
         self._completer.forget(uri)
 
     async def stop(self) -> None:
+        self._chooser.stop()
         self._examiner.stop()
-        await self.engine.stop()
+        self._save_speed()
+        await asyncio.gather(self.engine.stop(), self._pool.stop())
 
     @property
     def status(self) -> Status:
@@ -95,6 +137,51 @@ class Runtime:
         while self._examiner.is_busy:
             await self._examiner.wait()
             await self.engine.ready()
+
+    def _take(self, selection: Selection) -> None:
+        for notice in selection.notices:
+            self._tell(notice)
+        for card in selection.missing:
+            self._on_missing(card)
+        for role, choice in selection.choices.items():
+            if choice != self.choices.get(role):
+                log.info("%s", choice.sentence)
+        known = {**self.choices, **selection.choices}
+        self.choices = {role: known[role] for role in Role if role in known}
+        if completion := selection.choices.get(Role.COMPLETION):
+            self._serve(completion)
+
+    def _serve(self, choice: Choice) -> None:
+        """Load the completion's model, where it is another one than now or its file has changed."""
+        try:
+            load = wanted(choice, self.settings)
+        except CodelsError as error:
+            self.card = self.model = self._load = None
+            self.engine.fail(str(error))
+            return
+        if load != self._load:
+            self._save_speed()
+            self.card, self.model, self._load = load.card, None, load
+            self._meter = Meter(Path(load.spec.path), load.spec.threads)
+            self.engine.load(load.spec)
+
+    def _follow(self, status: Status) -> None:
+        """A model that the dispatcher has chosen and that cannot be loaded gives way to the next one."""
+        was_loading, self._is_loading = self._is_loading, status.info is None
+        self._take_status(status)
+        if self.card and (status.state is State.FAILED or (status.state is State.DOWN and was_loading)):
+            self._chooser.give_up(self.choices[Role.COMPLETION], status.message)
+
+    def _save_speed(self) -> None:
+        """For the dispatcher, whose estimates are of the CPU."""
+        info = self.engine.status.info
+        if self._meter and info and not info.is_on_gpu:
+            self._meter.save()
+        self._meter = None
+
+    def _tell_missing(self, card: ModelCard) -> None:
+        fetch = f"`codels models pull {card.id}` fetches it"
+        self._tell(f"{card.id} is not on this machine: {fetch}, and until then another one serves")
 
     def _take_status(self, status: Status) -> None:
         self.model = self._checking = None
@@ -123,35 +210,3 @@ class Runtime:
         if notice not in self._told:
             self._told.add(notice)
             self._on_notice(notice)
-
-
-def find(name: str) -> ModelCard:
-    """The card of a model whose file is there. Raises `UserError` or `ModelError` where it is not."""
-    try:
-        card = store.find(name)
-        store.locate(card)
-    except (OSError, RuntimeError, ValueError) as error:  # names that no file system takes, homes of nobody
-        reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
-        raise UserError(f"the model {name!r:.80} cannot be looked for: {reason}") from error
-    return card
-
-
-def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
-    """Raises `ModelError` where the file is not as the card says."""
-    threads = settings.threads or max(1, (os.cpu_count() or 2) - 1)
-    return LoadSpec(
-        card.backend,
-        str(store.locate(card)),
-        settings.context_window,
-        threads,
-        _MARKERS,
-        card.copy_weights,
-        card.beams,
-        card.context_window,
-        settings.gpu_layers,
-    )
-
-
-def _loaded_by(settings: Settings) -> tuple[object, ...]:
-    """What a load depends on."""
-    return settings.model, settings.threads, settings.context_window, settings.gpu_layers

@@ -9,7 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from codels.core import Role
 from codels.gate import Eagerness
+
+AUTO = "auto"
+"""Chosen for the machine. For a model: the one of `codels models use`, else the best that this machine serves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +22,10 @@ class Settings:
 
     enable: bool = True
     disabled_languages: tuple[str, ...] = ()
-    model: str = "codels-tiny"
-    """A model id, or the path of a GGUF file."""
+    model: str = AUTO
+    """For completion: a model id, the path of a GGUF file, or `AUTO`. `models` wins over it."""
+    models: tuple[tuple[Role, str], ...] = ()
+    """The same for each role, in the order of `Role`; a role that is left out is `AUTO`."""
     max_tokens: int = 96
     max_ms: int = 2000
     """Time for one answer, in milliseconds; what is there by then is used."""
@@ -34,14 +40,17 @@ class Settings:
     """Nothing is fetched from the network; what would have been needed is said."""
     threads: int = 0
     """CPU threads of the model; 0 means one less than there are cores, and at least one."""
+    memory_mb: int = 0
+    """What all loaded models may take together, in MB (1,000,000 bytes); 0 means half of the machine's memory."""
     context_window: int = 0
     """Tokens that the model can look at; 0 takes as many as the machine reads in time."""
     gpu_layers: int | None = None
     """Layers of the model on the GPU; None ("auto") takes as many as fit, 0 the CPU alone."""
 
+    def wanted(self, role: Role) -> str:
+        """The model that was named for a role, or `AUTO`."""
+        return dict(self.models).get(role) or (self.model if role is Role.COMPLETION else AUTO)
 
-AUTO = "auto"
-"""Chosen for the machine."""
 
 _Check = tuple[Callable[[Any], bool], str]
 
@@ -51,6 +60,12 @@ def _whole(low: int, high: int) -> _Check:
         lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high,
         f"a whole number from {low} to {high}",
     )
+
+
+_MODEL: _Check = (
+    lambda value: isinstance(value, str) and bool(value.strip()),
+    f'a model id, the path of a GGUF file or "{AUTO}"',
+)
 
 
 def _or_0(low: int, high: int) -> _Check:
@@ -66,7 +81,11 @@ _CHECKS: dict[str, _Check] = {
         lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
         'a list of language ids such as ["markdown"]',
     ),
-    "model": (lambda value: isinstance(value, str) and bool(value.strip()), "a model id or the path of a GGUF file"),
+    "model": _MODEL,
+    "models": (
+        lambda value: isinstance(value, Mapping) or value == [],  # Lua writes an empty table as a list
+        f'an object of models such as {{"completion": "{AUTO}"}}',
+    ),
     "max_tokens": _whole(1, 2048),
     "max_ms": _whole(50, 600_000),
     "multiline": _BOOL,
@@ -78,12 +97,28 @@ _CHECKS: dict[str, _Check] = {
     "eagerness": (lambda value: value in list(Eagerness), f"one of {', '.join(Eagerness)}"),
     "offline": _BOOL,
     "threads": _whole(0, 256),
+    "memory_mb": _whole(0, 16_000_000),
     "context_window": _or_0(512, 1 << 20),
     "gpu_layers": (
         lambda value: value == AUTO or _whole(0, 999)[0](value),
         '"auto" or a whole number from 0 to 999',
     ),
 }
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "disabled_languages": tuple,
+    "eagerness": Eagerness,
+    "gpu_layers": lambda value: None if value == AUTO else value,
+}
+"""JSON's value as the setting's, where they differ; `models` is read by `_models`."""
+
+_SHOWN: dict[str, Callable[[Any], Any]] = {
+    "disabled_languages": list,
+    "eagerness": str,
+    "models": dict,
+    "gpu_layers": lambda value: AUTO if value is None else value,
+}
+"""The other way round, for people."""
 
 
 def parse(data: object) -> tuple[Settings, tuple[str, ...]]:
@@ -103,14 +138,31 @@ def parse(data: object) -> tuple[Settings, tuple[str, ...]]:
             continue
         is_valid, wanted = _CHECKS[name]
         if not is_valid(value):
-            default = getattr(Settings(), name)
-            shown = list(default) if isinstance(default, tuple) else str(default) if name == "eagerness" else default
-            shown = AUTO if default is None else shown
-            problems.append(f"'codels.{key}' must be {wanted}, not {_shown(value)}; {shown!r} is used")
+            default = _SHOWN.get(name, lambda value: value)(getattr(Settings(), name))
+            problems.append(f"'codels.{key}' must be {wanted}, not {_shown(value)}; {default!r} is used")
             continue
-        values[name] = tuple(value) if isinstance(value, list) else Eagerness(value) if name == "eagerness" else value
-        values[name] = None if value == AUTO and name == "gpu_layers" else values[name]
+        if name == "models":
+            values[name], wrong = _models(value or {})
+            problems += wrong
+        else:
+            values[name] = _READ.get(name, lambda value: value)(value)
     return Settings(**values), tuple(problems)
+
+
+def _models(data: Mapping[Any, Any]) -> tuple[tuple[tuple[Role, str], ...], list[str]]:
+    """Models by role, and a sentence for each entry that cannot be one."""
+    is_valid, wanted = _MODEL
+    problems = [
+        f"unknown role {_shown(role)} in 'codels.models'; known are {', '.join(Role)}"
+        for role in data
+        if role not in list(Role)
+    ]
+    problems += [
+        f"'codels.models.{role}' must be {wanted}, not {_shown(data[role])}; '{AUTO}' is used"
+        for role in Role
+        if data.get(role) is not None and not is_valid(data[role])
+    ]
+    return tuple((role, data[role]) for role in Role if is_valid(data.get(role))), problems
 
 
 def _shown(value: object) -> str:

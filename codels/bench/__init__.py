@@ -22,9 +22,8 @@ from codels.errors import PromptTooLong
 from codels.evaluate.metrics import percentile
 from codels.generation import Part, Prompt, SamplingParams
 from codels.lspclient import LspClient
-from codels.registry import store
-from codels.runtime import load_spec
-from codels.settings import Settings
+from codels.runtime import Runtime
+from codels.settings import AUTO, Settings
 
 CANCEL_TOKENS = 2000
 CANCEL_AFTER_S = 0.03
@@ -129,14 +128,14 @@ async def _sizes(model: str, n_keys: int, seed: int) -> list[Number]:
 
 async def _cancel(model: str, _n_keys: int, seed: int) -> list[Number]:
     """How long after a cancel inside a long prefill the engine is free."""
-    spec = load_spec(store.find(model or Settings().model), Settings())
-    engine = EngineClient()
-    await engine.start()
-    engine.load(spec)
+    runtime = Runtime(lambda _status: None, lambda _notice: None)
+    await runtime.start()
+    runtime.configure(Settings(model=model or AUTO))
+    engine = runtime.engine
     await engine.ready()
     text = long_file(seed, n_lines=1000)
     waits = [wait for turn in range(N_CANCELS) if (wait := await _cancelled_after(engine, f"# {turn}\n{text}"))]
-    await engine.stop()
+    await runtime.stop()
     if not waits:
         print("  no cancel came in time: this model reads too fast to need one", file=sys.stderr)
         return []

@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 
 from codels import __version__
@@ -15,15 +15,17 @@ from codels.cancel import CancelToken
 from codels.checks import sandbox
 from codels.commands import devices
 from codels.commands.run import with_runtime
-from codels.core import Site, Snapshot
+from codels.core import Role, Site, Snapshot
+from codels.dispatch.selection import find
+from codels.dispatch.ways import Choice
 from codels.errors import CodelsError, ModelError
 from codels.probe import words
 from codels.registry import store
 from codels.registry.card import ModelCard
-from codels.runtime import Runtime, find
-from codels.settings import Settings
+from codels.runtime import Runtime
+from codels.settings import AUTO, Settings
 
-_PACKAGES = ("llama-cpp-python", "pygls", "lsprotocol", "numpy", "platformdirs", "huggingface_hub")
+_PACKAGES = ("llama-cpp-python", "pygls", "lsprotocol", "numpy", "platformdirs", "psutil", "huggingface_hub")
 
 _PROBE = ("def area(width, height):\n", "    return width *\n")
 """Python, for every model that knows it; the caret stands at the end."""
@@ -31,14 +33,13 @@ _PROBE = ("def area(width, height):\n", "    return width *\n")
 
 def doctor(model: str) -> int:
     """Print one line for each thing that matters; 1 where something does not work."""
-    settings = replace(Settings(), model=model or Settings().model, max_ms=60_000)
+    settings = replace(Settings(), model=model or AUTO, max_ms=60_000)
     installed = list(_installed())
     print("\n".join(installed))
     try:
-        card = find(settings.model)
-        for line in _described(card):
-            print(line)
-        is_good = with_runtime(settings, _probe(time.monotonic()))
+        if model:
+            _print(_described(find(model)))
+        is_good = with_runtime(settings, _examine(time.monotonic(), is_described=bool(model)))
     except CodelsError as error:
         print(f"✗ {error}")
         return 1
@@ -75,32 +76,56 @@ def _described(card: ModelCard) -> Iterator[str]:
         yield "✓ its sha256 is the card's"
 
 
-def _probe(started: float) -> Callable[[Runtime], Awaitable[bool]]:
-    """Says how the model fills in the middle and lets it complete; False where it does less than it seems to."""
+def _examine(started: float, is_described: bool) -> Callable[[Runtime], Awaitable[bool]]:
+    """Says what the runtime has chosen and why, and lets it complete. `started`: before it was, by the monotonic clock.
 
-    async def probe(runtime: Runtime) -> bool:
+    False where the model does less than it seems to.
+    """
+
+    async def examine(runtime: Runtime) -> bool:
         load_s = time.monotonic() - started
-        assert runtime.model is not None
-        last = _PROBE[-1].rstrip("\n")
-        site = Site(Snapshot("file:///probe.py", "python", 0, _PROBE), len(_PROBE) - 1, len(last))
-        answer = await runtime.complete(site, is_explicit=True, cancel=CancelToken())
-        stats = answer.stats
-        if stats is None or stats.n_prompt == 0:
-            raise ModelError(f"the model loaded but gave no answer: {answer.reason}")
-        said = answer.completions[0].text.strip() if answer.completions else f"nothing ({answer.reason})"
-        prefill = 1000 * (stats.n_prompt - stats.n_reused) / max(stats.prefill_ms, 0.001)
-        decode = 1000 * stats.n_decoded / max(stats.decode_ms, 0.001)
-        model = runtime.model
-        print(
-            f"✓ loaded in {load_s:.1f} s: family {model.family.name}, order {model.order}, "
-            f"context window {model.context_window} tokens\n{await devices.described(runtime.engine)}"
-        )
-        for line in words.lines(runtime.verdict) if runtime.verdict else ():
-            print(line)
-        print(
-            f"✓ completes: `{last.strip()}` is followed by `{said}`\n"
-            f"  reads {prefill:.0f} tokens a second, writes {decode:.0f}"
-        )
-        return runtime.verdict is None or runtime.verdict.can_fill
+        await runtime.settled()
+        assert runtime.card is not None
+        if not is_described:
+            _print(_described(runtime.card))
+        _print(_chosen(runtime.choices))
+        return await _probe(runtime, load_s)
 
-    return probe
+    return examine
+
+
+def _chosen(choices: Mapping[Role, Choice]) -> Iterator[str]:
+    """A line for each role, and one for each model that was not taken."""
+    for choice in choices.values():
+        yield f"  {choice.sentence}"
+        yield from (f"      not {name}: {why}" for name, why in choice.rejected.items())
+
+
+def _print(lines: Iterator[str]) -> None:
+    for line in lines:
+        print(line)
+
+
+async def _probe(runtime: Runtime, load_s: float) -> bool:
+    assert runtime.model is not None
+    last = _PROBE[-1].rstrip("\n")
+    site = Site(Snapshot("file:///probe.py", "python", 0, _PROBE), len(_PROBE) - 1, len(last))
+    answer = await runtime.complete(site, is_explicit=True, cancel=CancelToken())
+    stats = answer.stats
+    if stats is None or stats.n_prompt == 0:
+        raise ModelError(f"the model loaded but gave no answer: {answer.reason}")
+    said = answer.completions[0].text.strip() if answer.completions else f"nothing ({answer.reason})"
+    prefill = 1000 * (stats.n_prompt - stats.n_reused) / max(stats.prefill_ms, 0.001)
+    decode = 1000 * stats.n_decoded / max(stats.decode_ms, 0.001)
+    model = runtime.model
+    print(
+        f"✓ loaded in {load_s:.1f} s: family {model.family.name}, order {model.order}, "
+        f"context window {model.context_window} tokens\n{await devices.described(runtime.engine)}"
+    )
+    for line in words.lines(runtime.verdict) if runtime.verdict else ():
+        print(line)
+    print(
+        f"✓ completes: `{last.strip()}` is followed by `{said}`\n"
+        f"  reads {prefill:.0f} tokens a second, writes {decode:.0f}"
+    )
+    return runtime.verdict is None or runtime.verdict.can_fill

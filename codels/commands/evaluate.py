@@ -13,6 +13,7 @@ from pathlib import Path
 from codels import __version__, processes
 from codels.checks import sandbox
 from codels.commands.run import with_runtime
+from codels.dispatch.selection import find
 from codels.errors import UserError
 from codels.evaluate import sets, sources
 from codels.evaluate.journal import Journal
@@ -21,7 +22,7 @@ from codels.evaluate.sets import EvalSet
 from codels.evaluate.sources import WITHOUT_MODEL, Source
 from codels.evaluate.task import Broken, Number, Row, Task
 from codels.registry import store
-from codels.runtime import Runtime, find
+from codels.runtime import Runtime
 from codels.settings import Settings
 
 N_SHOWN = 5

@@ -7,7 +7,7 @@ import sys
 
 from codels.cancel import CancelToken
 from codels.registry import store
-from codels.registry.progress import Progress, size_text
+from codels.registry.progress import Progress, line
 from codels.registry.pull import Talk, pull
 
 _CLEAR = "\r\x1b[K"
@@ -37,16 +37,6 @@ def _show(progress: Progress) -> None:
     print(f"{_CLEAR}{line(progress)}", end="", file=sys.stderr, flush=True)
     if progress.done_bytes == progress.total_bytes:
         print(_CLEAR, end="", file=sys.stderr, flush=True)
-
-
-def line(progress: Progress) -> str:
-    """`m.gguf 45 %, 1.2 of 2.7 GB, 12.3 MB/s, 2:05 left`."""
-    percent = 100 * progress.done_bytes // max(1, progress.total_bytes)
-    text = f"{progress.name} {percent} %, {size_text(progress.done_bytes)} of {size_text(progress.total_bytes)}"
-    if not progress.bytes_per_s:
-        return text
-    minutes, seconds = divmod(round(progress.left_s), 60)
-    return f"{text}, {size_text(int(progress.bytes_per_s))}/s, {minutes}:{seconds:02} left"
 
 
 def _ignore(_progress: Progress) -> None:

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import TypeVar
 
 from codels.cancel import CancelToken
-from codels.core import Answer, Site, Snapshot
+from codels.core import Answer, Role, Site, Snapshot
+from codels.dispatch.selection import find
 from codels.engine.client import Status
 from codels.engine.process import spawn
 from codels.errors import UserError
 from codels.examination import CHECKING
 from codels.lines import split_lines
-from codels.runtime import Runtime, find
-from codels.settings import Settings
+from codels.runtime import Runtime
+from codels.settings import AUTO, Settings
 
 T = TypeVar("T")
 
@@ -36,10 +37,12 @@ def with_runtime(settings: Settings, use: Callable[[Runtime], Awaitable[T]]) -> 
     """Run `use` on a loaded runtime. Raises `CodelsError` where the model cannot be loaded."""
 
     async def run() -> T:
-        card = find(settings.model)  # say what is wrong with the name before anything is started
+        name = settings.wanted(Role.COMPLETION)
+        # What is wrong with the name is said before anything is started.
+        backend = "llama.cpp" if name == AUTO else find(name).backend
         notices: list[str] = []
         runtime = Runtime(_show_checking, notices.append)
-        await runtime.start(await spawn(warm=card.backend))
+        await runtime.start(await spawn(warm=backend))
         try:
             runtime.configure(settings)
             await runtime.ready()  # what is told from here on is in the answer or the error as well

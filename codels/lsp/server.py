@@ -13,9 +13,12 @@ from typing import Any
 from lsprotocol import types as lsp
 
 from codels.core import Answer
+from codels.dispatch.chooser import watch
+from codels.dispatch.ways import Choice
 from codels.engine.client import State, Status
 from codels.lsp import convert
 from codels.lsp.config import Configuration
+from codels.lsp.downloads import Downloads
 from codels.lsp.progress import LoadProgress
 from codels.lsp.protocol import Server, silence_pygls
 from codels.lsp.session import Session
@@ -34,11 +37,14 @@ class CodelsServer(Server):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runtime = Runtime(self._take_status, self.tell)
+        self.runtime = Runtime(self._take_status, self.tell, lambda card: self.downloads.want(card))
+        self.downloads = Downloads(self, self.tell, self.runtime.refresh)
+        self.downloads.is_offline = lambda: self.runtime.settings.offline
         self.session = Session(self.runtime, self.documents)
         self.configuration = Configuration(self.runtime.configure, self.tell)
         self.on_close = self.session.close
         self.parent_watch: asyncio.Task[None] | None = None
+        self.models_watch: asyncio.Task[None] | None = None
         self.client = ""
         self._progress = LoadProgress(self)
         self._is_initialized = False
@@ -60,7 +66,9 @@ class CodelsServer(Server):
         notices, self._notices = self._notices, []
         for notice in notices:
             self.tell(notice)
+        self.downloads.begin()
         self._take_status(self.runtime.status)
+        self.models_watch = asyncio.create_task(watch(self.runtime.refresh))
 
     def _take_status(self, status: Status) -> None:
         if status.info:
@@ -130,6 +138,7 @@ def status_json(runtime: Runtime, last: Answer) -> dict[str, Any]:
         "state": status.state,
         "message": status.message,
         "model": runtime.card.id if runtime.card else "",
+        "roles": {role: _choice_json(choice) for role, choice in runtime.choices.items()},
         "languages": sorted(runtime.card.languages) if runtime.card else [],
         "device": status.info.device if status.info else "",
         "plan": list(status.info.plan) if status.info else [],
@@ -138,6 +147,10 @@ def status_json(runtime: Runtime, last: Answer) -> dict[str, Any]:
         "lastStages": last.stages,
         "lastStats": asdict(last.stats) if last.stats else None,
     }
+
+
+def _choice_json(choice: Choice) -> dict[str, Any]:
+    return {"model": choice.card.id if choice.card else "", "reason": choice.reason, "rejected": choice.rejected}
 
 
 async def serve(engine: asyncio.subprocess.Process, tcp: str = "") -> int:

@@ -55,3 +55,13 @@ class Meter:
 def size_text(n_bytes: int) -> str:
     """1,234,567 bytes are 1.2 MB; for people."""
     return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def line(progress: Progress) -> str:
+    """`m.gguf 45 %, 1.2 of 2.7 GB, 12.3 MB/s, 2:05 left`."""
+    percent = 100 * progress.done_bytes // max(1, progress.total_bytes)
+    text = f"{progress.name} {percent} %, {size_text(progress.done_bytes)} of {size_text(progress.total_bytes)}"
+    if not progress.bytes_per_s:
+        return text
+    minutes, seconds = divmod(round(progress.left_s), 60)
+    return f"{text}, {size_text(int(progress.bytes_per_s))}/s, {minutes}:{seconds:02} left"

@@ -115,6 +115,7 @@ def test_a_load_that_fails_ends_its_progress(tmp_path: Path) -> None:
         model.write_text("[" + " " * 10)
         async with server(tmp_path, str(model), is_ready=False, capabilities=PROGRESS) as client:
             await client.heard("window/showMessage")
+            await client.settle()
             kinds = _kinds([params for method, params in client.notifications if method == "$/progress"])
             assert kinds in ([], ["begin", "end"], ["begin", "report", "end"])
             assert len(client.told) == 1

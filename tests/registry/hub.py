@@ -18,6 +18,20 @@ COMMIT = "c" * 40
 
 SIZE = 3_000_000
 
+CARD = """id = "{id}"
+title = "{title}"
+backend = "fake"
+family = "codels"
+order = "spm"
+license = "other"
+license_note = "Not for rockets."
+[[files]]
+path = "{id}.json"
+repo = "o/m"
+size = {size}
+sha256 = "{sha256}"
+"""
+
 Cards = Callable[..., ModelCard]
 """Makes a card of the hub's file, as it is or with fields that are not so."""
 
@@ -38,6 +52,10 @@ class Hub:
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.data).hexdigest()
+
+    def card(self, id_: str, title: str) -> str:
+        """TOML of a scripted model whose script the hub has."""
+        return CARD.format(id=id_, title=title, size=len(self.data), sha256=self.sha256)
 
     @property
     def cdn(self) -> str:

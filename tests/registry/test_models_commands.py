@@ -9,9 +9,9 @@ import pytest
 from hub import SIZE, Cards, Hub
 
 from codels.commands import models as commands
-from codels.commands.pull import line, pull_model
+from codels.commands.pull import pull_model
 from codels.errors import DownloadError
-from codels.registry.progress import Meter, Progress
+from codels.registry.progress import Meter, Progress, line
 
 CARD = """id = "m"
 title = "A model"

@@ -18,10 +18,10 @@ LAYERS = """
     lsp  lspclient  evaluate
     runtime
     examination
-    completion  resolve  verdicts
+    completion  resolve  verdicts  dispatch
     engine  context  postprocess  cache  trigger  checks  request  probe
     prompt  backends  registry  statements  repetition  indent
-    settings  clock
+    settings  clock  hardware
     core
     gate
     generation
@@ -96,6 +96,7 @@ OUTSIDE = [
     ("ctransformers", "codels.backends."),
     ("huggingface_hub", "codels.registry.download"),
     ("httpx2", "codels.registry.download"),
+    ("psutil", "codels.hardware"),
     ("socket", "codels.nobody."),  # no other network
     ("urllib.request", "codels.nobody."),
     ("http", "codels.nobody."),
@@ -154,7 +155,10 @@ def test_a_module_says_what_it_is(path: Path) -> None:
     assert path.name in ("__main__.py",) or ast.get_docstring(ast.parse(path.read_text("utf-8")))
 
 
-HEAVY = {"pygls", "lsprotocol", "llama_cpp", "numpy", "torch", "cattrs", "huggingface_hub", "httpx2", "filelock"}
+HEAVY = {
+    *("pygls", "lsprotocol", "llama_cpp", "numpy", "torch", "cattrs"),
+    *("huggingface_hub", "httpx2", "filelock", "psutil"),
+}
 
 STARTS = [
     ("help", "from codels.cli import main; main(['--help'])"),

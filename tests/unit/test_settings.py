@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from codels.core import Role
 from codels.settings import Settings, parse
 
 GOOD: list[tuple[Any, dict[str, Any]]] = [
@@ -26,12 +27,19 @@ GOOD: list[tuple[Any, dict[str, Any]]] = [
     ({"eagerness": "high"}, {"eagerness": "high"}),
     ({"offline": True}, {"offline": True}),
     ({"threads": 256}, {"threads": 256}),
+    ({"memoryMb": 4000}, {"memory_mb": 4000}),
     ({"contextWindow": 16384}, {"context_window": 16384}),
     ({"context_window": 0}, {}),
     ({"gpu_layers": "auto"}, {}),
     ({"gpuLayers": 0}, {"gpu_layers": 0}),
     ({"gpu_layers": 33}, {"gpu_layers": 33}),
     ({"model": None, "threads": None, "enable": None}, {}),
+    ({"model": "auto"}, {}),
+    ({"models": {}}, {}),
+    ({"models": []}, {}),
+    ({"models": {"embed": None}}, {}),
+    ({"models": {"instruct": "b", "completion": "a"}}, {"models": ((Role.COMPLETION, "a"), (Role.INSTRUCT, "b"))}),
+    ({"models": {"embed": "auto"}}, {"models": ((Role.EMBED, "auto"),)}),
 ]
 
 
@@ -45,7 +53,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("enable", 1, "must be true or false, not 1"),
     ("disabled_languages", "python", "must be a list of language ids such as [\"markdown\"], not 'python'; [] is used"),
     ("disabledLanguages", ["c", 1], "'codels.disabledLanguages' must be a list of language ids"),
-    ("model", "", "must be a model id or the path of a GGUF file, not ''; 'codels-tiny' is used"),
+    ("model", "", "must be a model id, the path of a GGUF file or \"auto\", not ''; 'auto' is used"),
     ("model", " ", "must be a model id"),
     ("model", ["a"], "must be a model id"),
     ("max_tokens", 0, "must be a whole number from 1 to 2048, not 0; 96 is used"),
@@ -69,10 +77,18 @@ BAD: list[tuple[str, Any, str]] = [
     ("gpu_layers", True, 'must be "auto" or a whole number'),
     ("gpu_layers", "all", "must be \"auto\" or a whole number from 0 to 999, not 'all'"),
     ("model", {"x": "y" * 500}, "not {'x': 'yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; "),
+    ("models", "x", 'must be an object of models such as {"completion": "auto"}, not \'x\'; {} is used'),
+    ("models", {"complete": "x"}, "unknown role 'complete' in 'codels.models'; known are completion, docstring, instr"),
+    (
+        "models",
+        {"embed": 7},
+        "'codels.models.embed' must be a model id, the path of a GGUF file or \"auto\", not 7; 'au",
+    ),
+    ("memory_mb", -1, "must be a whole number from 0 to 16000000, not -1; 0 is used"),
     (
         "max_token",
         5,
-        "unknown setting 'codels.max_token'; known are candidates, context_window, disabled",
+        "unknown setting 'codels.max_token'; known are candidates, context_window, disabled_languages, eagerness, ena",
     ),
     ("", 5, "unknown setting 'codels.'"),
     ("Enable", True, "unknown setting 'codels.Enable'"),
@@ -105,7 +121,7 @@ def some_json(rng: random.Random, depth: int = 0) -> Any:
     if kind == 7:
         return [some_json(rng, depth + 1) for _ in range(rng.randrange(4))]
     if kind == 8:
-        names = [field.name for field in fields(Settings)] + ["maxTokens", "", "x", "\ud800", "A B", "日本"]
+        names = [field.name for field in fields(Settings)] + ["maxTokens", *Role, "", "x", "\ud800", "A B", "日本"]
         return {rng.choice(names): some_json(rng, depth + 1) for _ in range(rng.randrange(6))}
     values = [None, rng.random() < 0.5, rng.randrange(-9, 3000), rng.uniform(-3, 3), "", "\ud800\0", float("inf")]
     return values[kind]
@@ -127,4 +143,19 @@ def test_no_json_raises() -> None:
 
 def vars_of(settings: Settings) -> dict[str, Any]:
     values = {field.name: getattr(settings, field.name) for field in fields(Settings)}
-    return values | {"disabled_languages": list(settings.disabled_languages)}
+    return values | {"disabled_languages": list(settings.disabled_languages), "models": dict(settings.models)}
+
+
+WANTED = [
+    # settings, role, the model that was named for it
+    ({}, Role.COMPLETION, "auto"),
+    ({"model": "a"}, Role.COMPLETION, "a"),
+    ({"model": "a"}, Role.INSTRUCT, "auto"),
+    ({"model": "a", "models": {"completion": "b"}}, Role.COMPLETION, "b"),
+    ({"models": {"embed": "c"}}, Role.EMBED, "c"),
+]
+
+
+@pytest.mark.parametrize(("data", "role", "model"), WANTED)
+def test_the_model_of_a_role(data: Any, role: Role, model: str) -> None:
+    assert parse(data)[0].wanted(role) == model

@@ -84,6 +84,12 @@ local function report_status(client)
   end
   local report = status.state == 'failed' and fail or ok
   report(('model %s: %s'):format(status.model, status.message))
+  for _, role in ipairs({ 'completion', 'docstring', 'instruct', 'embed' }) do
+    local choice = (status.roles or {})[role]
+    if choice then
+      info(('%s: %s: %s'):format(role, choice.model ~= '' and choice.model or 'none', choice.reason))
+    end
+  end
   if status.lastReason ~= '' then
     info('the last time that it offered nothing: ' .. status.lastReason)
   end

@@ -34,7 +34,7 @@ local CHECKS = {
     function(value)
       return type(value) == 'table'
     end,
-    "a table such as { model = 'codels-tiny' }",
+    "a table such as { model = 'auto' }",
   },
 }
 

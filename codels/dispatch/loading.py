@@ -1,0 +1,52 @@
+"""What is loaded for a choice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from codels import hardware
+from codels.backends import LoadSpec
+from codels.dispatch.ways import Choice
+from codels.errors import ModelError
+from codels.prompt.families import FAMILIES
+from codels.registry import store
+from codels.registry.card import ModelCard
+from codels.settings import Settings
+
+_MARKERS = tuple(dict.fromkeys(marker for family in FAMILIES.values() for marker in family.all_markers))
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Two that are equal need no second load. `changed_ns`: when the file was."""
+
+    card: ModelCard
+    spec: LoadSpec
+    changed_ns: int
+
+
+def wanted(choice: Choice, settings: Settings) -> Load:
+    """Raises `ModelError` where there is nothing to load, or where its file is not as its card says."""
+    if choice.card is None:
+        raise ModelError(choice.reason)
+    try:
+        spec = load_spec(choice.card, settings)
+        return Load(choice.card, spec, Path(spec.path).stat().st_mtime_ns)
+    except OSError as error:
+        raise ModelError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+
+def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
+    """Raises `ModelError` where the file is not as the card says."""
+    return LoadSpec(
+        card.backend,
+        str(store.locate(card)),
+        settings.context_window,
+        settings.threads or hardware.threads(),
+        _MARKERS,
+        card.copy_weights,
+        card.beams,
+        card.context_window,
+        settings.gpu_layers,
+    )

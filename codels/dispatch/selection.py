@@ -1,0 +1,134 @@
+"""What serves each role: the model that the settings name, else `codels models use`, else what `ways` chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from codels.core import Role
+from codels.dispatch import skills, ways
+from codels.dispatch.ways import Budget, Choice
+from codels.errors import CodelsError, UserError
+from codels.machine import Machine
+from codels.registry import choices, installed, store
+from codels.registry.card import ModelCard
+from codels.settings import AUTO, Settings
+
+_NONE: Mapping[str, str] = {}
+
+UNKNOWN_BYTES = 4_000_000_000
+"""For all models together where the system does not say how much memory there is: half of a small laptop's."""
+
+
+@dataclass(slots=True)
+class Selection:
+    """`choices` has no entry for a role that depends on the machine, as long as nobody has looked at it.
+
+    `missing` are wanted models of the hub that are not on this machine; `notices` are for the user.
+    """
+
+    choices: dict[Role, Choice] = field(default_factory=dict)
+    missing: list[ModelCard] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        return len(self.choices) < len(Role)
+
+
+def select(settings: Settings, broken: Mapping[str, str] = _NONE, machine: Machine | None = None) -> Selection:
+    """A choice for each role; `machine` None leaves open what depends on it. Never raises.
+
+    `broken` maps ids to why those models cannot be loaded: the dispatcher leaves them out.
+    """
+    selection = Selection(notices=list(store.user_cards()[1]))
+    remembered, problem = choices.read()
+    selection.notices += [problem] if problem else []
+    here = [candidate for candidate in installed.candidates() if candidate.card.id not in broken]
+    for role in Role:
+        reason = _take_named(selection, role, settings, remembered.get(role, AUTO))
+        if role not in selection.choices:
+            budget = _budget(settings, machine, selection.choices.get(Role.COMPLETION))
+            choice = ways.choose(role, here, machine, budget) if machine else ways.alone(role, here)
+            if choice:
+                words = f"{reason}; {choice.reason}" if reason else choice.reason
+                selection.choices[role] = replace(choice, reason=words, rejected={**choice.rejected, **broken})
+    return selection
+
+
+def find(name: str) -> ModelCard:
+    """The card of a model whose file is there. Raises `UserError` or `ModelError` where it is not."""
+    card = _card(name)
+    try:
+        store.locate(card)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _unreadable(name, error) from error
+    return card
+
+
+def is_missing(card: ModelCard) -> bool:
+    """Whether a model of the hub is not on this machine; one that is damaged is."""
+    if not card.files[0].repo:
+        return False
+    try:
+        store.files(card)
+    except CodelsError:
+        return True
+    return False
+
+
+def limit_bytes(settings: Settings, machine: Machine | None) -> int:
+    """What all loaded models may take together."""
+    total = machine.total_bytes if machine else 0
+    return settings.memory_mb * 1_000_000 or total // 2 or UNKNOWN_BYTES
+
+
+def _take_named(selection: Selection, role: Role, settings: Settings, remembered: str) -> str:
+    """Choose the model that was named for a role. Returns why the dispatcher has to, where that is worth a word."""
+    name, source = settings.wanted(role), f"codels.models.{role}"
+    if name == AUTO:
+        name, source = remembered, "`codels models use`"
+    elif role is Role.COMPLETION and role not in dict(settings.models):
+        source = "codels.model"
+    if name == AUTO:
+        return ""
+    try:
+        card = _card(name)
+        if is_missing(card):
+            selection.missing.append(card)
+            return f"{card.id}, which {source} names, is not on this machine"
+        if not skills.is_possible(role, card):
+            selection.notices.append(f"{skills.misfit(role, card)}; another model serves")
+            return f"{card.id} cannot do this"
+        need = installed.candidate(find(name), {}).need_bytes
+        selection.choices[role] = Choice(role, card, f"{source} names it", need_bytes=need)
+    except CodelsError as error:
+        if source == "`codels models use`":
+            selection.notices.append(f"{error} (it was chosen with {source}; the best model here serves instead)")
+            return f"{name!r:.80}, which {source} chose, cannot be used"
+        selection.choices[role] = Choice(role, None, str(error))
+        return ""
+    if sentence := skills.misfit(role, card):
+        selection.notices.append(sentence)
+    return ""
+
+
+def _budget(settings: Settings, machine: Machine | None, completion: Choice | None) -> Budget:
+    """What is left beside the completion's model, which other roles may share."""
+    limit = limit_bytes(settings, machine)
+    if completion is None or completion.card is None:
+        return Budget(limit)
+    taken = completion.need_bytes
+    return Budget(max(0, limit - taken), completion.card.id, taken if completion.way == "gpu" else 0)
+
+
+def _card(name: str) -> ModelCard:
+    try:
+        return store.find(name)
+    except (OSError, RuntimeError, ValueError) as error:  # names that no file system takes, homes of nobody
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> UserError:
+    reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    return UserError(f"the model {name!r:.80} cannot be looked for: {reason}")

@@ -1,0 +1,162 @@
+"""When the machine is asked, how often, and what becomes of an answer that does not come; and what `hardware` finds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import psutil
+import pytest
+
+from codels import hardware
+from codels.core import Role
+from codels.dispatch import chooser as module
+from codels.dispatch import selection as selections
+from codels.dispatch.chooser import Chooser
+from codels.dispatch.selection import Selection
+from codels.errors import EngineDown
+from codels.machine import Device, DeviceKind, Devices
+from codels.registry import store
+from codels.registry.card import ModelCard, ModelFile
+from codels.registry.installed import Candidate
+from codels.settings import Settings
+
+GPU = Devices((Device("CUDA0", DeviceKind.GPU, "RTX", "CUDA", 8_000_000_000, 8_000_000_000),))
+NO_GPU = Devices((), "a GPU is there, and this llama.cpp was built without CUDA")
+
+
+def candidate(id_: str, n_bytes: int) -> Candidate:
+    return Candidate(ModelCard(id_, "llama.cpp", (ModelFile("m.gguf"),)), n_bytes, n_bytes)
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> list[Candidate]:
+    """The models on this machine."""
+    found = [candidate("tiny", 10_000_000)]
+    monkeypatch.setattr(selections.installed, "candidates", lambda: tuple(found))
+    monkeypatch.setattr(selections.choices, "read", lambda: ({}, ""))
+    monkeypatch.setattr(store, "user_cards", lambda: ({}, ()))
+    return found
+
+
+class Heard:
+    """A chooser, how often the devices were asked for, and what was selected."""
+
+    def __init__(self, devices: Callable[[], Awaitable[Devices]]) -> None:
+        self.n_asked = 0
+        self.selections: list[Selection] = []
+        self.chooser = Chooser(self._ask, self.selections.append)
+        self._devices = devices
+
+    async def _ask(self) -> Devices:
+        self.n_asked += 1
+        return await self._devices()
+
+    async def choose(self) -> list[str]:
+        """The completion's model in each selection, "" where it was left open."""
+        self.selections.clear()
+        self.chooser.choose(Settings())
+        await self.chooser.settled()
+        found = [selection.choices.get(Role.COMPLETION) for selection in self.selections]
+        return [choice.card.id if choice and choice.card else "" for choice in found]
+
+
+async def _gpu() -> Devices:
+    return GPU
+
+
+def test_with_the_built_in_model_alone_nobody_is_asked(here: list[Candidate]) -> None:
+    async def test() -> None:
+        heard = Heard(_gpu)
+        assert await heard.choose() == ["tiny"]
+        assert (heard.n_asked, len(here)) == (0, 1)
+
+    asyncio.run(test())
+
+
+def test_the_devices_are_asked_for_once_and_what_cannot_be_loaded_gives_way(here: list[Candidate]) -> None:
+    here += [candidate("six", 6_000_000_000), candidate("five", 5_000_000_000)]
+
+    async def test() -> None:
+        heard = Heard(_gpu)
+        assert await heard.choose() == ["", "six"]
+        assert await heard.choose() == ["six"]
+        for _ in range(2):
+            heard.chooser.give_up(heard.selections[-1].choices[Role.COMPLETION], "it is cut")
+        assert heard.selections[-1].choices[Role.COMPLETION].rejected["six"] == "it is cut"
+        assert heard.selections[-1].choices[Role.COMPLETION].card == here[0].card
+        heard.chooser.refresh()
+        assert heard.selections[-1].choices[Role.COMPLETION].card == here[1].card
+        assert heard.n_asked == 1
+
+    asyncio.run(test())
+
+
+def test_a_gpu_that_cannot_be_used_is_told_and_the_cpu_serves(here: list[Candidate]) -> None:
+    here.append(candidate("six", 6_000_000_000))
+
+    async def no_gpu() -> Devices:
+        return NO_GPU
+
+    async def test() -> None:
+        heard = Heard(no_gpu)
+        assert await heard.choose() == ["", "tiny"]
+        assert heard.selections[-1].notices == [NO_GPU.problem]
+
+    asyncio.run(test())
+
+
+async def _never() -> Devices:
+    await asyncio.Event().wait()
+    raise AssertionError("nobody sets it")
+
+
+async def _down() -> Devices:
+    raise EngineDown("the engine died (signal 9)")
+
+
+@pytest.mark.parametrize("devices", [_never, _down])
+def test_an_engine_that_does_not_say_is_asked_again_the_next_time(
+    here: list[Candidate], monkeypatch: pytest.MonkeyPatch, devices: Callable[[], Awaitable[Devices]]
+) -> None:
+    here.append(candidate("six", 6_000_000_000))
+    monkeypatch.setattr(module, "DEVICES_S", 0.01)
+
+    async def test() -> None:
+        heard = Heard(devices)
+        assert await heard.choose() == ["", "tiny"]
+        assert await heard.choose() == ["", "tiny"]
+        assert heard.n_asked == 2
+
+    asyncio.run(test())
+
+
+class _Battery:
+    def __init__(self, power_plugged: bool | None) -> None:
+        self.power_plugged = power_plugged
+
+
+BATTERIES = [(None, False), (_Battery(None), False), (_Battery(True), False), (_Battery(False), True)]
+
+
+@pytest.mark.parametrize(("battery", "is_on_battery"), BATTERIES)
+def test_the_battery(monkeypatch: pytest.MonkeyPatch, battery: Any, is_on_battery: bool) -> None:
+    monkeypatch.setattr(psutil, "sensors_battery", lambda: battery, raising=False)
+    assert hardware.measure().is_on_battery is is_on_battery
+
+
+def test_this_machine() -> None:
+    machine = hardware.measure(3, GPU)
+    assert (machine.threads, machine.devices) == (3, GPU)
+    assert 0 < machine.free_bytes <= machine.total_bytes
+    assert hardware.measure().threads == hardware.threads() >= 1
+
+
+def test_a_system_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise OSError("no /proc here")
+
+    monkeypatch.setattr(psutil, "virtual_memory", refuse)
+    machine = hardware.measure(1)
+    assert (machine.total_bytes, machine.free_bytes, machine.is_on_battery) == (0, 0, False)
