@@ -52,6 +52,9 @@ class SamplingParams:
     seed: int = 0
     max_ms: int = 0
     avoid: tuple[int, ...] = ()
+    grammar: str = ""
+    """GBNF with a rule `root`, which the answer is held to, and is in as a whole where it stops by its `end`. What is
+    no such grammar is a `UserError`. The scripted model has its own mind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,10 +143,12 @@ class LlamaCpp:
         pieces, ends = self._vocabulary.pieces, self._vocabulary.ends(prompt.stop)
         heal = prompt.heal.encode("utf-8", "replace")
         spelling, stream = Spelling.of(heal), TextStream(params.stop)
+        if params.grammar:
+            spelling = replace(spelling, is_line_start=False)  # blank lines are the grammar's to allow
         copied = self._copying(prompt)
         said: list[int] = []
         has_words, n_new, n_read = False, 0, 0
-        with self._context.sampler(params) as sampler:
+        with self._context.sampler(params, prompt) as sampler:
             planned = deque(
                 self._first_line(sampler, copied, heal, params, lambda: cancel.is_cancelled or clock.is_late)
             )
@@ -161,9 +163,11 @@ class LlamaCpp:
                     break
                 else:
                     n_read = len(said)
-                    token, logprob = sampler.next(
-                        spelling.allowed(pieces), () if has_words else params.avoid, copied(said)
-                    )
+                    found = sampler.next(spelling.allowed(pieces), () if has_words else params.avoid, copied(said))
+                    if not found:
+                        why = "limit"
+                        break
+                    token, logprob = found
                 if token in ends:
                     yield Step.of("", token, logprob)
                     why = "end"
@@ -185,7 +189,7 @@ class LlamaCpp:
         self, sampler: Sampler, copied: Copying, heal: bytes, params: SamplingParams, is_over: Callable[[], bool]
     ) -> Iterator[tuple[int, float]]:
         """Its tokens with their log-probabilities; none where decoding is to be greedy, or drawn by chance."""
-        if self._n_beams > 1 and params.temperature <= 0:
+        if self._n_beams > 1 and params.temperature <= 0 and not params.grammar:
             from codels.backends.llamasearch import LineSearch
 
             search = LineSearch(self._context, sampler, copied, self._cache)

@@ -16,13 +16,14 @@ import llama_cpp as llama
 import numpy as np
 
 from codels.backends import LoadSpec
+from codels.backends.llamagrammar import constrained
 from codels.backends.llamalog import reason
 from codels.backends.llamasampling import Logits, Sampler, links
 from codels.backends.llamavocab import Vocabulary
 from codels.backends.plan import N_SLICE, FlashAttention, KvType, Plan
 from codels.cancel import CancelToken
 from codels.errors import ModelError, OutOfMemory
-from codels.generation import SamplingParams
+from codels.generation import Prompt, SamplingParams
 
 _KV_TYPES = {KvType.F16: 1, KvType.Q8_0: 8}
 _FLASH_ATTENTION = {FlashAttention.AUTO: -1, FlashAttention.ON: 1}
@@ -145,12 +146,15 @@ class Context:
         return bool(answer == 0)
 
     @contextmanager
-    def sampler(self, params: SamplingParams) -> Iterator[Sampler]:
+    def sampler(self, params: SamplingParams, prompt: Prompt) -> Iterator[Sampler]:
+        """For one answer. Raises `UserError` where its grammar is none."""
         chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
         try:
             for link in links(params):
                 llama.llama_sampler_chain_add(chain, link)
-            yield Sampler(self._context, chain, self.vocabulary)
+            sampler = Sampler(self._context, chain, self.vocabulary)
+            with constrained(sampler, params.grammar, prompt) as held:
+                yield held
         finally:
             llama.llama_sampler_free(chain)
 

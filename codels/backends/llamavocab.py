@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+from functools import cached_property
 from typing import Any
 
 import llama_cpp as llama
+import numpy as np
 
+from codels.backends.copying import Ids
 from codels.backends.llamatext import Pieces
 from codels.errors import MarkerMissing, ModelError
 from codels.generation import Part
@@ -44,6 +47,17 @@ class Vocabulary:
     def start(self) -> list[int]:
         """What an empty prompt begins with: decoding needs at least one token."""
         return self._bos or [max(llama.llama_vocab_eos(self.handle), 0)]
+
+    @cached_property
+    def words(self) -> Ids:
+        """Tokens that say something."""
+        return np.array([token for token in range(self.n) if self.pieces.of(token)], np.int32)
+
+    @cached_property
+    def answer_end(self) -> Ids:
+        """The first of the tokens that end an answer by themselves, in an array; empty where there is none."""
+        ends = [token for token in sorted(self._controls) if llama.llama_vocab_is_eog(self.handle, token)]
+        return np.array(ends[:1], np.int32)
 
     def ends(self, stop: tuple[str, ...]) -> frozenset[int]:
         """Tokens that end an answer: every control token, since none belongs into a buffer, and the markers `stop`."""

@@ -29,7 +29,7 @@ def write(
     The weights are the same whatever the markers are, and so are its answers.
     """
     writer = gguf.GGUFWriter(str(path), "llama")
-    tokens = [*_byte_letters(), END, *markers]
+    tokens = [*byte_letters(), END, *markers]
     types = [*[gguf.TokenType.NORMAL] * 256, gguf.TokenType.CONTROL, *markers.values()]
     for token, name in (renamed or {}).items():
         tokens[token], types[token] = name, gguf.TokenType.USER_DEFINED
@@ -85,8 +85,13 @@ def _random(seed: int, *shape: int) -> Array:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def _byte_letters() -> list[str]:
+def byte_letters() -> list[str]:
     """The letters by which GPT-2's byte-level vocabularies write the 256 bytes, in their usual order."""
+    return list(letter_bytes())
+
+
+def letter_bytes() -> dict[str, int]:
+    """The byte that each of them stands for."""
     shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = [byte for byte in range(256) if byte not in shown]
-    return [*map(chr, shown), *(chr(256 + n) for n in range(len(hidden)))]
+    return {chr(byte): byte for byte in shown} | {chr(256 + n): byte for n, byte in enumerate(hidden)}
