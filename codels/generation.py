@@ -34,6 +34,8 @@ class Prompt:
     stop: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     """Texts that decoding may copy from; the last one ends where the answer begins."""
+    opening: str = ""
+    """The marker that an encoder–decoder's answer begins with; others do not need it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
 def load(spec: LoadSpec, on_progress: OnProgress) -> LlamaCpp:
     with _importing():
-        from codels.backends import llamaload
-    return LlamaCpp(spec, llamaload.open_planned(spec, on_progress))
+        from codels.backends import llamaencoder, llamaload
+    loaded = llamaload.open_planned(spec, on_progress)
+    return (llamaencoder.EncoderDecoder if loaded.has_encoder else LlamaCpp)(spec, loaded)
 
 
 def devices() -> Devices:

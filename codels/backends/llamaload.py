@@ -32,6 +32,12 @@ class Loaded:
     plan: Plan
     tried: tuple[str, ...]
 
+    @property
+    def has_encoder(self) -> bool:
+        """Whether an encoder reads the prompt, and a decoder answers."""
+        model, _context = self.context.native
+        return bool(llama.llama_model_has_encoder(model) and llama.llama_model_has_decoder(model))
+
     def info(self, markers: tuple[str, ...]) -> ModelInfo:
         is_on_gpu = bool(self.plan.gpus) and self.plan.gpu_layers > self.shape.layers
         sentences = (*explain(self.shape, self.plan), *self.tried)

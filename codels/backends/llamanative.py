@@ -53,7 +53,8 @@ class Context:
         params.kv_unified = True  # sequences share the cells of what they have in common
         params.type_k = params.type_v = _KV_TYPES[plan.kv_type]
         params.flash_attn_type = _FLASH_ATTENTION[plan.flash_attention]
-        params.n_batch = params.n_ubatch = N_SLICE
+        # An encoder reads all of a prompt in one call.
+        params.n_batch = params.n_ubatch = self.n_ctx if llama.llama_model_has_encoder(model) else N_SLICE
         params.n_threads = params.n_threads_batch = spec.threads
         params.no_perf = True
         self._context = llama.llama_init_from_model(model, params)
@@ -70,6 +71,11 @@ class Context:
         self.vocabulary = Vocabulary(model)
         self.description = _description(model)
         self.has_chat_template = bool(llama.llama_model_chat_template(model, None))
+
+    @property
+    def native(self) -> tuple[Any, Any]:
+        """The library's model and context."""
+        return self._model, self._context
 
     def arm(self, cancel: CancelToken) -> None:
         """Let `cancel` stop a decode call from inside.

@@ -59,6 +59,12 @@ class Vocabulary:
         ends = [token for token in sorted(self._controls) if llama.llama_vocab_is_eog(self.handle, token)]
         return np.array(ends[:1], np.int32)
 
+    def enclosed(self, tokens: list[int]) -> list[int]:
+        """With the tokens around it that the file wants around whatever an encoder reads; one at least."""
+        begin = self._bos if llama.llama_vocab_get_add_bos(self.handle) and tokens[:1] != self._bos else []
+        end = [llama.llama_vocab_eos(self.handle)] if llama.llama_vocab_get_add_eos(self.handle) else []
+        return [*begin, *tokens, *end] or self.start
+
     def ends(self, stop: tuple[str, ...]) -> frozenset[int]:
         """Tokens that end an answer: every control token, since none belongs into a buffer, and the markers `stop`."""
         return frozenset(self._controls | {self.special[marker] for marker in stop if marker in self.special})

@@ -67,12 +67,18 @@ def score(id_: int, prompt: Prompt, text: str) -> Message:
 
 def _prompt(prompt: Prompt) -> Message:
     parts = [[part.text, part.special, part.joined] for part in prompt.parts]
-    return {"parts": parts, "heal": prompt.heal, "stop": prompt.stop, "sources": prompt.sources}
+    return {
+        "parts": parts,
+        "heal": prompt.heal,
+        "stop": prompt.stop,
+        "sources": prompt.sources,
+        "opening": prompt.opening,
+    }
 
 
 def prompt(message: Message) -> Prompt:
     parts = tuple(Part(*fields) for fields in message["parts"])
-    return Prompt(parts, message["heal"], tuple(message["stop"]), tuple(message["sources"]))
+    return Prompt(parts, message["heal"], tuple(message["stop"]), tuple(message["sources"]), message["opening"])
 
 
 def params(message: Message) -> SamplingParams:

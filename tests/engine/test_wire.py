@@ -43,8 +43,10 @@ def _passed(message: wire.Message) -> wire.Message:
 
 @pytest.mark.parametrize("text", ODD_TEXTS)
 def test_prompts(text: str) -> None:
-    prompt = Prompt((BOS, Part("<|fim_prefix|>", special=True), Part(text, joined=True)), text, ("<|eot|>", text))
-    params = SamplingParams(7, (text, "\n\n"), 0.5, 3, 0.25, 11, 1234)
+    prompt = Prompt(
+        (BOS, Part("<|fim_prefix|>", special=True), Part(text, joined=True)), text, ("<|eot|>", text), (text,), text
+    )
+    params = SamplingParams(7, (text, "\n\n"), 0.5, 3, 0.25, 11, 1234, (5, 6), text)
     message = _passed(wire.generate(5, prompt, params, is_explicit=False))
     assert (message["op"], message["id"], message["explicit"]) == ("generate", 5, False)
     assert (wire.prompt(message), wire.params(message)) == (prompt, params)
