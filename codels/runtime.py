@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 
-from codels.backends import LoadSpec, ModelInfo
+from codels.backends import Adapter, LoadSpec, ModelInfo
 from codels.cancel import CancelToken
 from codels.completion import Completer
 from codels.core import Answer, Site
@@ -149,6 +149,7 @@ def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
         card.beams,
         card.context_window,
         settings.gpu_layers,
+        tuple(Adapter(path, scale) for path, scale in store.adapters(card)),
     )
 
 

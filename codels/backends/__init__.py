@@ -20,6 +20,14 @@ from codels.machine import Devices
 
 
 @dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA file that changes what a model says; `scale` times as much as it was trained to."""
+
+    path: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class LoadSpec:
     """What to load. `markers` are those that somebody may want to use; `ModelInfo` says which ones exist."""
 
@@ -37,6 +45,7 @@ class LoadSpec:
     """What the card says the model was trained on, in tokens; 0: the file's own word counts."""
     gpu_layers: int | None = None
     """None: chosen for the machine; 0: the CPU alone."""
+    adapters: tuple[Adapter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import llama_cpp as llama
 
-from codels.backends import LoadSpec, ModelInfo, OnProgress, ggufshape, llamadevices, llamalog
+from codels.backends import LoadSpec, ModelInfo, OnProgress, ggufshape, llamadevices, llamalog, llamalora
 from codels.backends.ggufshape import FileShape
 from codels.backends.llamanative import Context, branch_cells
 from codels.backends.plan import Plan, explain, gb, in_short, kv_bytes, smaller
@@ -112,7 +112,12 @@ def _open(spec: LoadSpec, plan: Plan, on_progress: OnProgress) -> Context:
         if any(words in reason.lower() for words in _OUT_OF_MEMORY):
             raise OutOfMemory(reason)
         raise ModelError(f"{spec.path} cannot be loaded, it may be truncated: {reason}. Fetch the file again")
-    return Context(model, spec, plan)
+    try:
+        adapters = llamalora.load(model, spec.adapters)
+    except ModelError:
+        llama.llama_model_free(model)
+        raise
+    return Context(model, spec, plan, adapters)
 
 
 def _check_file(path: Path) -> None:

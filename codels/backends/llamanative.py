@@ -15,9 +15,10 @@ from typing import Any
 import llama_cpp as llama
 import numpy as np
 
-from codels.backends import LoadSpec
+from codels.backends import LoadSpec, llamalora
 from codels.backends.llamagrammar import constrained
 from codels.backends.llamalog import reason
+from codels.backends.llamalora import Adapters
 from codels.backends.llamasampling import Logits, Sampler, links
 from codels.backends.llamavocab import Vocabulary
 from codels.backends.plan import N_SLICE, FlashAttention, KvType, Plan
@@ -42,7 +43,7 @@ def branch_cells(spec: LoadSpec) -> int:
 class Context:
     """Sequences of keys and values, the calls that grow and shrink them, and short-lived branches of one of them."""
 
-    def __init__(self, model: Any, spec: LoadSpec, plan: Plan) -> None:
+    def __init__(self, model: Any, spec: LoadSpec, plan: Plan, adapters: Adapters = ()) -> None:
         self._model = model
         params = llama.llama_context_default_params()
         self.n_ctx = min(plan.context_window, llama.llama_model_n_ctx_train(model))
@@ -67,6 +68,7 @@ class Context:
         self._branches = list(range(first, first + n_branches))
         self._spare = list(range(first + n_branches, first + 2 * n_branches))
         self.is_cuttable = not (llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model))
+        llamalora.use(self._context, adapters)
         self._abort: ctypes.Array[ctypes.c_char] | None = None
         self.vocabulary = Vocabulary(model)
         self.description = _description(model)

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, astuple
 from typing import Any
 
-from codels.backends import LoadSpec, ModelInfo, Score
+from codels.backends import Adapter, LoadSpec, ModelInfo, Score
 from codels.errors import (
     BackendMissing,
     Cancelled,
@@ -48,7 +48,8 @@ def load(id_: int, spec: LoadSpec) -> Message:
 def load_spec(message: Message) -> LoadSpec:
     fields = message["spec"]
     weights = tuple(map(tuple, fields["copy_weights"]))
-    return LoadSpec(**{**fields, "markers": tuple(fields["markers"]), "copy_weights": weights})
+    adapters = tuple(Adapter(**adapter) for adapter in fields["adapters"])
+    return LoadSpec(**{**fields, "markers": tuple(fields["markers"]), "copy_weights": weights, "adapters": adapters})
 
 
 def generate(id_: int, prompt: Prompt, params: SamplingParams, is_explicit: bool) -> Message:

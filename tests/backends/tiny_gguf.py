@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 WIDTH, HEADS, DEPTH, CONTEXT = 32, 2, 1, 256
 END = "<|end|>"
 
-_MATRICES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
-
 Array = NDArray[np.float32]
+
+_MATRICES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
 
 
 def write(
@@ -23,10 +23,11 @@ def write(
     renamed: Mapping[int, str] | None = None,
     context: int = CONTEXT,
     depth: int = DEPTH,
+    added: Mapping[str, Array] | None = None,
 ) -> Path:
     """A model whose tokens are the 256 bytes, `END`, and `markers`; `renamed` bytes become user-defined markers.
 
-    The weights are the same whatever the markers are, and so are its answers.
+    The weights are the same whatever the markers are, and so are its answers; `added` is added to those it names.
     """
     writer = gguf.GGUFWriter(str(path), "llama")
     tokens = [*byte_letters(), END, *markers]
@@ -36,7 +37,7 @@ def write(
     _describe(writer, len(tokens), context, depth)
     _put_vocabulary(writer, tokens, types)
     for name, array in _tensors(len(tokens), depth).items():
-        writer.add_tensor(name, array)
+        writer.add_tensor(name, array + added[name] if added and name in added else array)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

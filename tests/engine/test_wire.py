@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from codels.backends import LoadSpec, ModelInfo, Score
+from codels.backends import Adapter, LoadSpec, ModelInfo, Score
 from codels.engine import wire
 from codels.errors import (
     BackendMissing,
@@ -76,7 +76,7 @@ def test_the_last_step() -> None:
 
 @pytest.mark.parametrize("path", ["/models/a b.gguf", "C:\\é.gguf", "/tmp/\udcff.gguf"])
 def test_loads(path: str) -> None:
-    spec = LoadSpec("llama.cpp", path, 2048, 4, ("<|a|>", "<|b|>"))
+    spec = LoadSpec("llama.cpp", path, 2048, 4, ("<|a|>", "<|b|>"), adapters=(Adapter(path, 0.5), Adapter("b")))
     message = _passed(wire.load(1, spec))
     assert (message["op"], wire.load_spec(message)) == ("load", spec)
 
