@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 
 def load(spec: LoadSpec, on_progress: OnProgress) -> LlamaCpp:
     with _importing():
-        from codels.backends import llamaencoder, llamaload
+        from codels.backends import llamaembedding, llamaencoder, llamaload
     loaded = llamaload.open_planned(spec, on_progress)
+    if not loaded.has_decoder:
+        return llamaembedding.EmbeddingModel(spec, loaded)
     return (llamaencoder.EncoderDecoder if loaded.has_encoder else LlamaCpp)(spec, loaded)
 
 
@@ -112,6 +114,11 @@ class LlamaCpp:
         if score is None or cancel.is_cancelled:
             raise Cancelled("the scoring was cancelled")
         return score
+
+    def embed(self, texts: tuple[str, ...], cancel: CancelToken) -> tuple[tuple[float, ...], ...]:
+        from codels.backends.llamaembedding import embed
+
+        return embed(self._context, texts, cancel)
 
     def close(self) -> None:
         self._context.close()

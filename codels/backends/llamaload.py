@@ -34,9 +34,15 @@ class Loaded:
 
     @property
     def has_encoder(self) -> bool:
-        """Whether an encoder reads the prompt, and a decoder answers."""
+        """Whether an encoder reads the prompt."""
         model, _context = self.context.native
-        return bool(llama.llama_model_has_encoder(model) and llama.llama_model_has_decoder(model))
+        return bool(llama.llama_model_has_encoder(model))
+
+    @property
+    def has_decoder(self) -> bool:
+        """Whether it answers with text; models for embeddings do not."""
+        model, context = self.context.native
+        return bool(llama.llama_model_has_decoder(model) and llama.llama_get_memory(context))
 
     def info(self, markers: tuple[str, ...]) -> ModelInfo:
         is_on_gpu = bool(self.plan.gpus) and self.plan.gpu_layers > self.shape.layers

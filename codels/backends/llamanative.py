@@ -7,7 +7,6 @@ slice leaves no cells behind; the abort callback works on the CPU only.
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import llama_cpp as llama
 import numpy as np
 
-from codels.backends import LoadSpec, llamalora
+from codels.backends import LoadSpec, llamaabort, llamalora
 from codels.backends.llamagrammar import constrained
 from codels.backends.llamalog import reason
 from codels.backends.llamalora import Adapters
@@ -68,8 +67,9 @@ class Context:
         self._branches = list(range(first, first + n_branches))
         self._spare = list(range(first + n_branches, first + 2 * n_branches))
         self.is_cuttable = not (llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model))
+        self.adapters = adapters
         llamalora.use(self._context, adapters)
-        self._abort: ctypes.Array[ctypes.c_char] | None = None
+        self._abort: llamaabort.Flag | None = None
         self.vocabulary = Vocabulary(model)
         self.description = _description(model)
         self.has_chat_template = bool(llama.llama_model_chat_template(model, None))
@@ -80,16 +80,8 @@ class Context:
         return self._model, self._context
 
     def arm(self, cancel: CancelToken) -> None:
-        """Let `cancel` stop a decode call from inside.
-
-        The callback is the C library's strlen on a flag of our own ("" is 0, go on; anything else is true, stop):
-        a Python callback would take the interpreter lock for each of the graph's hundreds of nodes.
-        """
-        flag = ctypes.create_string_buffer(2)
-        self._abort = flag  # keeps the memory alive for as long as the library may read it
-        callback = ctypes.cast(_c_library().strlen, llama.ggml_abort_callback)
-        llama.llama_set_abort_callback(self._context, callback, ctypes.cast(flag, ctypes.c_void_p))
-        cancel.on_cancel(lambda: setattr(flag, "value", b"\x01"))
+        """Let `cancel` stop a decode call from inside."""
+        self._abort = llamaabort.arm(self._context, cancel)
 
     def forget(self, n_kept: int, sequence: int) -> int:
         """Keep the first `n_kept` tokens, or none where the memory cannot be cut (recurrent models); how many."""
@@ -176,7 +168,3 @@ def _description(model: Any) -> str:
     buffer = ctypes.create_string_buffer(256)
     llama.llama_model_desc(model, buffer, len(buffer))
     return buffer.value.decode("utf-8", "replace")
-
-
-def _c_library() -> ctypes.CDLL:
-    return ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)

@@ -65,6 +65,10 @@ class Vocabulary:
         end = [llama.llama_vocab_eos(self.handle)] if llama.llama_vocab_get_add_eos(self.handle) else []
         return [*begin, *tokens, *end] or self.start
 
+    def whole(self, text: str) -> list[int]:
+        """A text with the tokens around it that the file wants around one, at least one."""
+        return self._encode(text, is_whole=True) or self.start
+
     def ends(self, stop: tuple[str, ...]) -> frozenset[int]:
         """Tokens that end an answer: every control token, since none belongs into a buffer, and the markers `stop`."""
         return frozenset(self._controls | {self.special[marker] for marker in stop if marker in self.special})
@@ -99,10 +103,10 @@ class Vocabulary:
         tokens = self._encode("☺" + text)
         return tokens[len(sign) :] if tokens[: len(sign)] == sign else self._encode(text)
 
-    def _encode(self, text: str) -> list[int]:
+    def _encode(self, text: str, is_whole: bool = False) -> list[int]:
         data = text.encode("utf-8", "replace")
         tokens = (llama.llama_token * (len(data) + 8))()
-        n = llama.llama_tokenize(self.handle, data, len(data), tokens, len(tokens), False, False)
+        n = llama.llama_tokenize(self.handle, data, len(data), tokens, len(tokens), is_whole, False)
         if n < 0:
             raise ModelError(f"llama.cpp cannot tokenize {len(data)} bytes of text (it answered {n})")
         return tokens[:n]

@@ -26,6 +26,14 @@ def greedy() -> Callable[[list[int], int], tuple[list[int], list[float]]]:
     return answer
 
 
+def embedded(read: list[int]) -> list[float]:
+    """The mean of what the encoder makes of each token, with norm 1."""
+    with torch.no_grad():
+        mean = _model().encoder(input_ids=torch.tensor([read])).last_hidden_state[0].mean(0)
+    found: list[float] = (mean / mean.norm()).tolist()
+    return found
+
+
 def _model() -> T5ForConditionalGeneration:
     config = T5Config(
         vocab_size=tiny.N_VOCAB,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from answers import ask
 
-from codels.backends import Backend, LoadSpec
+from codels.backends import Backend, Embedder, LoadSpec
 from codels.backends.llamatext import Pieces
 from codels.cancel import CancelToken
 from codels.errors import MarkerMissing, PromptTooLong
@@ -72,6 +72,19 @@ def test_it_says_what_transformers_says_and_as_surely(model: Backend, oracle: Ca
     tokens, logprobs = oracle(read, len(heard.token_ids))
     assert list(heard.token_ids) == tokens
     assert list(heard.logprobs) == pytest.approx(logprobs, abs=NOISE)
+
+
+@pytest.mark.usefixtures("oracle")
+def test_its_encoder_turns_texts_into_vectors(model: Backend) -> None:
+    from t5_oracle import embedded
+
+    ask(model, PROMPT)
+    texts = ("def f(x):", "", "x = 1\n" * 35)
+    found = cast(Embedder, model).embed(texts, CancelToken())
+    for text, vector in zip(texts, found, strict=True):
+        read = [tiny_t5.BEGIN, *model.tokenize(Part(text)), tiny_t5.END]
+        assert vector == pytest.approx(embedded(read), abs=1e-3)
+    assert ask(model, PROMPT).stats.n_reused > 2
 
 
 def test_the_same_prompt_again_is_not_encoded_again(model: Backend, monkeypatch: pytest.MonkeyPatch) -> None:

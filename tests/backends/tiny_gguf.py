@@ -24,6 +24,7 @@ def write(
     context: int = CONTEXT,
     depth: int = DEPTH,
     added: Mapping[str, Array] | None = None,
+    pooling: gguf.PoolingType | None = None,
 ) -> Path:
     """A model whose tokens are the 256 bytes, `END`, and `markers`; `renamed` bytes become user-defined markers.
 
@@ -35,8 +36,10 @@ def write(
     for token, name in (renamed or {}).items():
         tokens[token], types[token] = name, gguf.TokenType.USER_DEFINED
     _describe(writer, len(tokens), context, depth)
+    if pooling is not None:
+        writer.add_pooling_type(pooling)
     _put_vocabulary(writer, tokens, types)
-    for name, array in _tensors(len(tokens), depth).items():
+    for name, array in tensors(len(tokens), depth).items():
         writer.add_tensor(name, array + added[name] if added and name in added else array)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -70,7 +73,7 @@ def _put_vocabulary(writer: gguf.GGUFWriter, tokens: list[str], types: list[gguf
     writer.add_add_bos_token(False)
 
 
-def _tensors(n_vocab: int, depth: int) -> dict[str, Array]:
+def tensors(n_vocab: int, depth: int = DEPTH) -> dict[str, Array]:
     ones = np.ones(WIDTH, np.float32)
     tensors = {"token_embd.weight": _random(1, n_vocab, WIDTH), "output.weight": _random(2, n_vocab, WIDTH)}
     for number in range(depth):
