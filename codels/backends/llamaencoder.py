@@ -1,7 +1,8 @@
 """Encoder–decoder models (T5, CodeT5+): the encoder reads the prompt, the decoder writes the answer.
 
-llama.cpp takes either vocabulary of a T5: SentencePiece's unigrams, and byte-level BPE as CodeT5+ has it. The former
-drops line ends and runs of blanks; what it cannot spell is not healed but left to the encoder. Imports the library.
+llama.cpp takes either vocabulary of a T5: SentencePiece's unigrams (tokenizer model `t5`), and byte-level BPE as
+CodeT5+ has it (`gpt2`; llama.cpp's own converter makes no such file). The former has no line ends and one blank for
+many; what it cannot spell is not healed, but shown to the encoder. Imports the library.
 """
 
 from __future__ import annotations

@@ -206,6 +206,18 @@ def test_text_is_never_a_marker_and_a_missing_one_is_named(model: Backend) -> No
         ask(model, replace(PROMPT, opening="<extra_id_99>"))
 
 
+def test_sentencepiece_s_unigrams(opened: Opened, tmp_path: Path) -> None:
+    """Blanks go with words, and line ends are no tokens: the encoder is shown them instead of healing."""
+    path = tiny_t5.write(tmp_path / "t5.gguf", is_unigram=True)
+    model = opened(LoadSpec("llama.cpp", str(path), markers=MARKERS))
+    assert set(model.info.markers) == set(MARKERS)
+    assert model.tokenize(Part("def f")) == model.tokenize(Part("  def  f")) == [2, 4]
+    heard = ask(model, replace(PROMPT, parts=(Part("def f"), *PROMPT.parts[1:]), heal=" return"), SamplingParams(8))
+    assert heard.steps[0].token_ids == (3,)
+    shown = ask(model, _with("def f\n"), SamplingParams(8))
+    assert ask(model, replace(_with("def f"), heal="\n"), SamplingParams(8)).text == shown.text
+
+
 UNIGRAMS = Pieces([b"", b" foo", b" ", b"bar", b"b", b"\xc3"])
 """As SentencePiece has them: no line ends, and not every byte."""
 

@@ -20,10 +20,10 @@ N_VOCAB = 256 + len(CONTROLS) + len(SENTINELS)
 Array = NDArray[np.float32]
 
 
-def write(path: Path, seed: int = 1) -> Path:
+def write(path: Path, seed: int = 1, is_unigram: bool = False) -> Path:
     writer = gguf.GGUFWriter(str(path), "t5")
     _describe(writer)
-    _put_vocabulary(writer)
+    (_put_unigrams if is_unigram else _put_bytes)(writer)
     for name, array in weights(seed).items():
         writer.add_tensor(name, array)
     writer.write_header_to_file()
@@ -80,17 +80,36 @@ def _describe(writer: gguf.GGUFWriter) -> None:
     writer.add_file_type(0)
 
 
-def _put_vocabulary(writer: gguf.GGUFWriter) -> None:
+def _put_bytes(writer: gguf.GGUFWriter) -> None:
     tokens = [*byte_letters(), *CONTROLS, *SENTINELS]
     types = [gguf.TokenType.NORMAL] * 256
     types += [gguf.TokenType.CONTROL] * len(CONTROLS) + [gguf.TokenType.USER_DEFINED] * len(SENTINELS)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
-    writer.add_token_list(tokens)
-    writer.add_token_types([int(type_) for type_ in types])
+    _put_tokens(writer, tokens, types)
     writer.add_token_merges([f"{tokens[0]} {tokens[1]}"])
     writer.add_bos_token_id(BEGIN)
+    writer.add_add_bos_token(True)
+
+
+def _put_unigrams(writer: gguf.GGUFWriter) -> None:
+    """As the first T5 have them: words with the blank before them, letters, no line end, no way to say any byte."""
+    words = ["<unk>", "▁", "▁def", "▁return", "▁f", "x", *"abcdefghijklmnopqrstuvwyz():.=0123456789"]
+    tokens = [*words, *(f"▁w{n}" for n in range(256 - len(words))), *CONTROLS, *SENTINELS]
+    types = [gguf.TokenType.UNKNOWN] + [gguf.TokenType.NORMAL] * 255
+    types += [gguf.TokenType.CONTROL] * len(CONTROLS) + [gguf.TokenType.USER_DEFINED] * len(SENTINELS)
+    writer.add_tokenizer_model("t5")
+    writer.add_tokenizer_pre("default")
+    _put_tokens(writer, tokens, types)
+    writer.add_token_scores([-float(n % 7 + 1) for n in range(N_VOCAB)])
+    writer.add_add_space_prefix(True)
+    writer.add_remove_extra_whitespaces(True)
+    writer.add_unk_token_id(0)
+
+
+def _put_tokens(writer: gguf.GGUFWriter, tokens: list[str], types: list[gguf.TokenType]) -> None:
+    writer.add_token_list(tokens)
+    writer.add_token_types([int(type_) for type_ in types])
     writer.add_eos_token_id(END)
     writer.add_pad_token_id(PAD)
-    writer.add_add_bos_token(True)
     writer.add_add_eos_token(True)
