@@ -7,6 +7,7 @@ grammar's root, since one token may end the one and begin the other.
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,6 +24,9 @@ from codels.generation import Prompt
 
 _ROOT = "root"
 _HEALED = "codels-healed"
+
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"|\[(?:\\.|[^\]\\])*\]|#[^\n]*')
+_REPEATED = re.compile(r"\{\s*(\d+)\s*,\s*(\d+)\s*\}")
 
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 """`llama_token_data` of llama.h."""
@@ -99,14 +103,21 @@ class GrammarSampler(Sampler):
 
 
 def _parsed(vocabulary: Vocabulary, gbnf: str, root: str) -> Any:
+    for least, most in _REPEATED.findall(_QUOTED.sub("", gbnf)):
+        if int(least) > int(most):  # llama.cpp (0.3.36) takes all of the machine's memory for it
+            raise _unusable(gbnf, f"nothing can come {least} times at least and {most} times at most")
     llamalog.listen()
     matcher = llama.llama_sampler_init_grammar(vocabulary.handle, gbnf.encode("utf-8", "replace"), root.encode())
     if not matcher:
-        raise UserError(
-            f"the grammar that begins with {gbnf.strip()[:40]!r} cannot be used: {llamalog.reason()}. It must be GBNF, "
-            f"with a rule named {_ROOT} and without left recursion"
-        )
+        raise _unusable(gbnf, llamalog.reason())
     return matcher
+
+
+def _unusable(gbnf: str, reason: str) -> UserError:
+    return UserError(
+        f"the grammar that begins with {gbnf.strip()[:40]!r} cannot be used: {reason}. It must be GBNF, with a rule "
+        f"named {_ROOT} and without left recursion"
+    )
 
 
 def _literal(text: str) -> str:

@@ -49,6 +49,7 @@ LANGUAGES = [
     ("other letters", 'root ::= "日本" | "ï" "😀"', _matches("日本|ï😀")),
     ("one or the other", 'root ::= "True" | "False"', _matches("True|False")),
     ("nothing", 'root ::= ""', _matches("")),
+    ("what only looks like a repetition", 'root ::= "{3,1}" [{3,1}] # {3,1}', _matches(r"\{3,1\}[{3,1}]")),
     ("nothing or one", 'root ::= ("\\n" "x")?', _matches("(\nx)?")),
 ]
 
@@ -135,6 +136,8 @@ BAD = [
     (" ", "failed to parse"),
     ('root ::= "a"{100000}', "failed to parse"),
     ("\ud800", "failed to parse"),
+    ('root ::= "{3,1}" [{3,1}] "a"{70,11}', "70 times at least and 11"),
+    ('root ::= "a"{ 3 , 2 }', "3 times at least"),
 ]
 
 
