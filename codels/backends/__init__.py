@@ -65,6 +65,8 @@ class ModelInfo:
     device: str = ""
     plan: tuple[str, ...] = ()
     is_on_gpu: bool = False
+    can_embed: bool = False
+    """Whether it is an `Embedder`."""
 
 
 class Backend(Protocol):
@@ -112,10 +114,16 @@ class Scorer(Protocol):
         ...
 
 
-class Embedder(Protocol):
-    """A backend that turns texts into vectors of one length, each of norm 1."""
+Vectors = tuple[tuple[float, ...], ...]
+"""Of one length, each of norm 1."""
 
-    def embed(self, texts: tuple[str, ...], cancel: CancelToken) -> tuple[tuple[float, ...], ...]: ...
+
+class Embedder(Protocol):
+    """A backend that turns texts into vectors."""
+
+    def embed(self, texts: tuple[str, ...], cancel: CancelToken) -> Vectors:
+        """One for each text. Raises `PromptTooLong` for a text that the model cannot read whole, `Cancelled`."""
+        ...
 
 
 OnProgress = Callable[[float], bool]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from codels.backends import LoadSpec, OnProgress, Score, gpuproblem
+from codels.backends import LoadSpec, OnProgress, Score, Vectors, gpuproblem
 from codels.backends.copying import CopyModel, Lines
 from codels.backends.kvcache import KvCache
 from codels.backends.llamatext import Spelling, TextStream
@@ -67,7 +67,10 @@ class LlamaCpp:
         markers = tuple(m for m in spec.markers if m in self._vocabulary.special)
         ordinary = tuple(m for m in spec.markers if self._vocabulary.has_ordinary(m))
         self.info = replace(
-            loaded.info(markers), ordinary=ordinary, has_chat_template=context.has_chat_template, can_score=True
+            loaded.info(markers),
+            ordinary=ordinary,
+            has_chat_template=context.has_chat_template,
+            can_score=loaded.has_decoder,
         )
 
     @property
@@ -115,7 +118,7 @@ class LlamaCpp:
             raise Cancelled("the scoring was cancelled")
         return score
 
-    def embed(self, texts: tuple[str, ...], cancel: CancelToken) -> tuple[tuple[float, ...], ...]:
+    def embed(self, texts: tuple[str, ...], cancel: CancelToken) -> Vectors:
         from codels.backends.llamaembedding import embed
 
         return embed(self._context, texts, cancel)

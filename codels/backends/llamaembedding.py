@@ -15,7 +15,7 @@ from typing import Any
 import llama_cpp as llama
 import numpy as np
 
-from codels.backends import llamaabort, llamabatch, llamalog, llamalora
+from codels.backends import Vectors, llamaabort, llamabatch, llamalog, llamalora
 from codels.backends.llamacpp import LlamaCpp
 from codels.backends.llamanative import Context
 from codels.cancel import CancelToken
@@ -27,7 +27,7 @@ BATCH_TOKENS = 512
 
 BATCH_TEXTS = 16
 
-Vector = tuple[float, ...]
+_Vector = tuple[float, ...]
 
 
 class EmbeddingModel(LlamaCpp):
@@ -40,7 +40,7 @@ class EmbeddingModel(LlamaCpp):
         )
 
 
-def embed(context: Context, texts: Sequence[str], cancel: CancelToken) -> tuple[Vector, ...]:
+def embed(context: Context, texts: Sequence[str], cancel: CancelToken) -> Vectors:
     """Vectors of norm 1. Raises `PromptTooLong` for the first text that is longer than the context window: half a text
     would have another vector.
     """
@@ -52,7 +52,7 @@ def embed(context: Context, texts: Sequence[str], cancel: CancelToken) -> tuple[
         return ()
     # llama.cpp (0.3.36) plans a context for equally long texts, and aborts where its batch is not a multiple of them.
     n_tokens = BATCH_TEXTS * math.ceil(max(BATCH_TOKENS, *map(len, tokens)) / BATCH_TEXTS)
-    found: list[Vector] = []
+    found: list[_Vector] = []
     with _opened(context, n_tokens, cancel) as run:
         for batch in _packed(tokens, n_tokens):
             if cancel.is_cancelled:
@@ -84,7 +84,7 @@ class _Run:
         has_encoder = llama.llama_model_has_encoder(model) or not self._memory
         self._read = llama.llama_encode if has_encoder else llama.llama_decode
 
-    def vectors(self, texts: Sequence[list[int]]) -> list[Vector]:
+    def vectors(self, texts: Sequence[list[int]]) -> list[_Vector]:
         """One of each text, each a sequence of its own; none where it was aborted."""
         llama.llama_memory_clear(self._memory, True)
         rows = [(token, n, (sequence,)) for sequence, each in enumerate(texts) for n, token in enumerate(each)]
@@ -94,7 +94,7 @@ class _Run:
             raise ModelError(f"llama.cpp failed to embed {len(rows)} tokens (it answered {answer})")
         return [] if answer else [self._vector(sequence) for sequence in range(len(texts))]
 
-    def _vector(self, sequence: int) -> Vector:
+    def _vector(self, sequence: int) -> _Vector:
         row = np.ctypeslib.as_array(llama.llama_get_embeddings_seq(self._handle, sequence), (self._width,))
         wide = row.astype(np.float64)
         return tuple((wide / np.linalg.norm(wide)).tolist())

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import llama_cpp as llama
 
-from codels.backends import LoadSpec, llamabatch
+from codels.backends import LoadSpec, Score, llamabatch
 from codels.backends.kvcache import KvCache
 from codels.backends.llamacpp import LlamaCpp
 from codels.backends.llamaload import Loaded
@@ -45,7 +45,7 @@ class EncoderDecoder(LlamaCpp):
     def generate(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken) -> Iterator[Step]:
         started = time.monotonic()
         prompt = spellable(prompt, self._vocabulary.pieces)
-        tokens = self._vocabulary.enclosed([token for part in prompt.parts for token in self.tokenize(part)])
+        tokens = self._of_encoder(prompt)
         n_encoded = len(self._encoded) if tokens == self._encoded else 0
         self._encode(tokens, cancel)
         spent_ms = (time.monotonic() - started) * 1000
@@ -62,6 +62,14 @@ class EncoderDecoder(LlamaCpp):
                     prefill_ms=stats.prefill_ms + spent_ms,
                 ),
             )
+
+    def score(self, prompt: Prompt, text: str, cancel: CancelToken) -> Score:
+        prompt = spellable(prompt, self._vocabulary.pieces)
+        self._encode(self._of_encoder(prompt), cancel)
+        return super().score(_of_decoder(prompt), text, cancel)
+
+    def _of_encoder(self, prompt: Prompt) -> list[int]:
+        return self._vocabulary.enclosed([token for part in prompt.parts for token in self.tokenize(part)])
 
     def _encode(self, tokens: list[int], cancel: CancelToken) -> None:
         """Nothing where it is cancelled: the decoder, which is asked next, sees that too."""

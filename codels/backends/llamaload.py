@@ -48,7 +48,15 @@ class Loaded:
         is_on_gpu = bool(self.plan.gpus) and self.plan.gpu_layers > self.shape.layers
         sentences = (*explain(self.shape, self.plan), *self.tried)
         context = self.context
-        return ModelInfo(context.description, context.n_ctx, markers, self.plan.device, sentences, is_on_gpu)
+        return ModelInfo(
+            context.description,
+            context.n_ctx,
+            markers,
+            device=self.plan.device,
+            plan=sentences,
+            is_on_gpu=is_on_gpu,
+            can_embed=True,
+        )
 
 
 def open_planned(spec: LoadSpec, on_progress: OnProgress) -> Loaded:

@@ -1,7 +1,7 @@
 """Messages between the two processes: one JSON object a line.
 
-Towards the host: load, generate, score, devices, cancel. From it: progress, loaded, step, done, scored, devices,
-failed. `id` ties them together.
+Towards the host: load, generate, score, embed, devices, cancel. From it: progress, loaded, step, done, scored,
+embedded, devices, failed. `id` ties them together.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, astuple
 from typing import Any
 
-from codels.backends import Adapter, LoadSpec, ModelInfo, Score
+from codels.backends import Adapter, LoadSpec, ModelInfo, Score, Vectors
 from codels.errors import (
     BackendMissing,
     Cancelled,
@@ -103,6 +103,18 @@ def scored(id_: int, score: Score) -> Message:
 
 def to_score(message: Message) -> Score:
     return Score(tuple(message["logprobs"]), message["end"])
+
+
+def embed(id_: int, texts: tuple[str, ...]) -> Message:
+    return {"op": "embed", "id": id_, "texts": texts}
+
+
+def embedded(id_: int, vectors: Vectors) -> Message:
+    return {"op": "embedded", "id": id_, "vectors": vectors}
+
+
+def to_vectors(message: Message) -> Vectors:
+    return tuple(map(tuple, message["vectors"]))
 
 
 def loaded(id_: int, info: ModelInfo) -> Message:

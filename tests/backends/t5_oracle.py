@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import tiny_t5 as tiny
 import torch
@@ -15,7 +17,7 @@ def greedy() -> Callable[[list[int], int], tuple[list[int], list[float]]]:
 
     def answer(read: list[int], n: int) -> tuple[list[int], list[float]]:
         said, logprobs = [tiny.PAD, tiny.OPENING], []
-        with torch.no_grad():
+        with _alone():
             for _ in range(n):
                 found = model(input_ids=torch.tensor([read]), decoder_input_ids=torch.tensor([said]))
                 row = found.logits[0, -1].log_softmax(-1)
@@ -26,14 +28,37 @@ def greedy() -> Callable[[list[int], int], tuple[list[int], list[float]]]:
     return answer
 
 
+def scored(read: list[int], said: list[int]) -> list[float]:
+    """The log-probability of each token behind the opening, and of `END` behind them."""
+    everything = [tiny.PAD, tiny.OPENING, *said]
+    with _alone():
+        rows = _model()(input_ids=torch.tensor([read]), decoder_input_ids=torch.tensor([everything])).logits[0]
+    chances = rows[1:].log_softmax(-1)
+    ends = chances[-1, tiny.ENDS].logsumexp(0)
+    return [float(row[token]) for row, token in zip(chances, said, strict=False)] + [float(ends)]
+
+
 def embedded(read: list[int]) -> list[float]:
     """The mean of what the encoder makes of each token, with norm 1."""
-    with torch.no_grad():
+    with _alone():
         mean = _model().encoder(input_ids=torch.tensor([read])).last_hidden_state[0].mean(0)
     found: list[float] = (mean / mean.norm()).tolist()
     return found
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Without gradients, and on one thread: several wait for each other where a machine is busy."""
+    n = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.set_num_threads(n)
+
+
+@cache
 def _model() -> T5ForConditionalGeneration:
     config = T5Config(
         vocab_size=tiny.N_VOCAB,

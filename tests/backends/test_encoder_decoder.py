@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from answers import ask
+from answers import ask, score
 
 from codels.backends import Backend, Embedder, LoadSpec
 from codels.backends.llamatext import Pieces
@@ -72,6 +72,19 @@ def test_it_says_what_transformers_says_and_as_surely(model: Backend, oracle: Ca
     tokens, logprobs = oracle(read, len(heard.token_ids))
     assert list(heard.token_ids) == tokens
     assert list(heard.logprobs) == pytest.approx(logprobs, abs=NOISE)
+
+
+@pytest.mark.usefixtures("oracle")
+def test_it_finds_a_text_as_likely_as_transformers_does(model: Backend) -> None:
+    from t5_oracle import scored
+
+    for text in ("x + 1", "", "日本" * 30):
+        read = [tiny_t5.BEGIN, *(token for part in PROMPT.parts for token in model.tokenize(part)), tiny_t5.END]
+        *wanted, end = scored(read, model.tokenize(Part(text)))
+        found = score(model, PROMPT, text)
+        assert found.logprobs == pytest.approx(wanted, rel=0.02, abs=NOISE)
+        assert found.end == pytest.approx(end, rel=0.02, abs=NOISE)
+    assert ask(model, PROMPT).stats.n_reused > 2
 
 
 @pytest.mark.usefixtures("oracle")

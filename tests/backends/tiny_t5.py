@@ -15,6 +15,7 @@ EPSILON = 1e-6
 CONTROLS = ("<pad>", "<s>", "</s>")
 SENTINELS = ("<extra_id_0>", "<extra_id_1>")
 PAD, BEGIN, END, OPENING, CLOSING = range(256, 261)
+ENDS = [PAD, BEGIN, END]
 N_VOCAB = 256 + len(CONTROLS) + len(SENTINELS)
 
 Array = NDArray[np.float32]

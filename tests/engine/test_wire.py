@@ -81,8 +81,17 @@ def test_loads(path: str) -> None:
     assert (message["op"], wire.load_spec(message)) == ("load", spec)
 
 
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_texts_and_their_vectors(text: str) -> None:
+    message = _passed(wire.embed(7, (text, "")))
+    assert (message["op"], message["id"], tuple(message["texts"])) == ("embed", 7, (text, ""))
+    vectors = ((0.6, -0.8), (1.0, 1e-30))
+    assert wire.to_vectors(_passed(wire.embedded(7, vectors))) == vectors
+    assert wire.to_vectors(_passed(wire.embedded(7, ()))) == ()
+
+
 def test_what_was_loaded() -> None:
-    info = ModelInfo("llama 1B Q4", 4096, ("<|a|>",), ("<b>", "<c>"), True, True)
+    info = ModelInfo("llama 1B Q4", 4096, ("<|a|>",), ordinary=("<b>", "<c>"), can_score=True, can_embed=True)
     message = _passed(wire.loaded(1, info))
     assert (message["op"], wire.model_info(message)) == ("loaded", info)
 
