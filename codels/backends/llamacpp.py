@@ -6,7 +6,6 @@ logs to the console, and nothing stops it inside a prefill.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from codels.backends import LoadSpec, OnProgress, Score, Vectors, gpuproblem
 from codels.backends.copying import CopyModel, Lines
+from codels.backends.deadline import Deadline
 from codels.backends.kvcache import KvCache
 from codels.backends.llamatext import Spelling, TextStream
 from codels.backends.plan import N_SLICE
@@ -81,7 +81,7 @@ class LlamaCpp:
         return self._vocabulary.tokenize(part)
 
     def generate(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken) -> Iterator[Step]:
-        clock = _Clock(params.max_ms)
+        clock = Deadline(params.max_ms)
         params = replace(params, avoid=self._vocabulary.alike(params.avoid))
         tokens = [token for part in prompt.parts for token in self.tokenize(part)] or self._vocabulary.start
         n_more = params.max_tokens + len(prompt.heal.encode("utf-8", "replace"))
@@ -110,7 +110,7 @@ class LlamaCpp:
             raise PromptTooLong(len(tokens) + len(scoring.said), self._context.n_ctx)
         self._context.arm(cancel)
         self._cache.reuse(tokens, len(scoring.said))
-        is_read = not self._prefill(tokens[:-1], cancel, _Clock(0))
+        is_read = not self._prefill(tokens[:-1], cancel, Deadline(0))
         score = (
             scoring.run(tokens[-1], lambda piece: self._cache.evaluate(piece, len(piece)), N_SLICE) if is_read else None
         )
@@ -126,7 +126,7 @@ class LlamaCpp:
     def close(self) -> None:
         self._context.close()
 
-    def _prefill(self, tokens: list[int], cancel: CancelToken, clock: _Clock) -> str:
+    def _prefill(self, tokens: list[int], cancel: CancelToken, clock: Deadline) -> str:
         """Evaluate what is not cached, in slices; what is done stays usable. Returns why it stopped, or ""."""
         while len(self._cached) < len(tokens):
             if cancel.is_cancelled:
@@ -147,7 +147,7 @@ class LlamaCpp:
             return lambda _said: None
         return CopyModel(self._lines.join(prompt.sources), self._copy_weights, self._context.n_ctx).copied
 
-    def _decode(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, clock: _Clock) -> Iterator[Step]:
+    def _decode(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, clock: Deadline) -> Iterator[Step]:
         """Token by token, those of the first line searched for where beams are wanted; the last step says why it
         stopped.
         """
@@ -210,17 +210,3 @@ class LlamaCpp:
                 self._cache.keep(0)
                 raise
             yield from zip(line.tokens, line.logprobs, strict=True)
-
-
-class _Clock:
-    def __init__(self, max_ms: int) -> None:
-        self._started = time.monotonic()
-        self._max_ms = max_ms
-
-    @property
-    def is_late(self) -> bool:
-        return bool(self._max_ms) and self.ms() > self._max_ms
-
-    def ms(self) -> float:
-        """Since the start of the answer."""
-        return (time.monotonic() - self._started) * 1000

@@ -7,13 +7,13 @@ many; what it cannot spell is not healed, but shown to the encoder. Imports the 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import llama_cpp as llama
 
 from codels.backends import LoadSpec, Score, llamabatch
+from codels.backends.deadline import Deadline
 from codels.backends.kvcache import KvCache
 from codels.backends.llamacpp import LlamaCpp
 from codels.backends.llamaload import Loaded
@@ -43,12 +43,12 @@ class EncoderDecoder(LlamaCpp):
         return self._start if part is _START else super().tokenize(part)
 
     def generate(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken) -> Iterator[Step]:
-        started = time.monotonic()
+        clock = Deadline(0)
         prompt = spellable(prompt, self._vocabulary.pieces)
         tokens = self._of_encoder(prompt)
         n_encoded = len(self._encoded) if tokens == self._encoded else 0
         self._encode(tokens, cancel)
-        spent_ms = (time.monotonic() - started) * 1000
+        spent_ms = clock.ms()
         if params.max_ms:
             params = replace(params, max_ms=max(1, params.max_ms - round(spent_ms)))
         for step in super().generate(_of_decoder(prompt), params, cancel):
