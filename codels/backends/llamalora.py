@@ -36,8 +36,9 @@ def _load(model: Any, path: str) -> Any:
     llamalog.listen()
     handle = llama.llama_adapter_lora_init(model, path.encode())
     if not handle:
+        reason = llamalog.reason().rpartition("failed to apply lora adapter: ")[2]
         raise ModelError(
-            f"{path} cannot be used as an adapter of this model: {llamalog.reason()}. Fetch the one that was made for "
+            f"{path} cannot be used as an adapter of this model: {reason.strip()}. Fetch the one that was made for "
             "it, as a GGUF file, or remove it from the model's card"
         )
     if llama.llama_adapter_get_alora_n_invocation_tokens(handle):
