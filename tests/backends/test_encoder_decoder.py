@@ -13,7 +13,7 @@ from answers import ask, score
 from codels.backends import Backend, Embedder, LoadSpec
 from codels.backends.llamatext import Pieces
 from codels.cancel import CancelToken
-from codels.errors import MarkerMissing, PromptTooLong
+from codels.errors import MarkerMissing, ModelError, PromptTooLong
 from codels.generation import BOS, Part, Prompt, SamplingParams, Step
 from codels.prompt import Order, Place, render
 from codels.prompt.budget import Window
@@ -98,6 +98,24 @@ def test_its_encoder_turns_texts_into_vectors(model: Backend) -> None:
         read = [tiny_t5.BEGIN, *model.tokenize(Part(text)), tiny_t5.END]
         assert vector == pytest.approx(embedded(read), abs=1e-3)
     assert ask(model, PROMPT).stats.n_reused > 2
+
+
+def test_an_encoder_alone_makes_the_same_vectors_and_writes_nothing(
+    model: Backend, opened: Opened, tmp_path: Path
+) -> None:
+    path = tiny_t5.write(tmp_path / "encoder.gguf", is_encoder=True)
+    alone = opened(LoadSpec("llama.cpp", str(path), markers=MARKERS))
+    texts = ("def f(x):", "", "x = 1\n" * 35)
+    wanted = cast(Embedder, model).embed(texts, CancelToken())
+    for found, vector in zip(cast(Embedder, alone).embed(texts, CancelToken()), wanted, strict=True):
+        assert found == pytest.approx(vector, abs=1e-3)
+    assert not alone.info.can_score
+    with pytest.raises(ModelError, match="turns texts into vectors"):
+        ask(alone, PROMPT)
+
+
+def test_an_empty_prompt_is_answered(model: Backend) -> None:
+    assert ask(model, Prompt(()), SamplingParams(4)).stats.n_prompt == 3
 
 
 def test_the_same_prompt_again_is_not_encoded_again(model: Backend, monkeypatch: pytest.MonkeyPatch) -> None:

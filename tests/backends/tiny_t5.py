@@ -21,11 +21,14 @@ N_VOCAB = 256 + len(CONTROLS) + len(SENTINELS)
 Array = NDArray[np.float32]
 
 
-def write(path: Path, seed: int = 1, is_unigram: bool = False) -> Path:
-    writer = gguf.GGUFWriter(str(path), "t5")
+def write(path: Path, seed: int = 1, is_unigram: bool = False, is_encoder: bool = False) -> Path:
+    """`is_encoder`: that alone, as models for embeddings are."""
+    writer = gguf.GGUFWriter(str(path), "t5encoder" if is_encoder else "t5")
     _describe(writer)
     (_put_unigrams if is_unigram else _put_bytes)(writer)
     for name, array in weights(seed).items():
+        if is_encoder and name.startswith(("dec.", "output.")):
+            continue
         writer.add_tensor(name, array)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
