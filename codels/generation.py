@@ -34,6 +34,8 @@ class Prompt:
     stop: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     """Texts that decoding may copy from; the last one ends where the answer begins."""
+    opening: str = ""
+    """The marker that an encoder–decoder's answer begins with; others do not need it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,9 @@ class SamplingParams:
     seed: int = 0
     max_ms: int = 0
     avoid: tuple[int, ...] = ()
+    grammar: str = ""
+    """GBNF with a rule `root`, which the answer is held to, and is in as a whole where it stops by its `end`. What is
+    no such grammar is a `UserError`. The scripted model has its own mind."""
 
 
 @dataclass(frozen=True, slots=True)

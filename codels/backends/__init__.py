@@ -20,6 +20,14 @@ from codels.machine import Devices
 
 
 @dataclass(frozen=True, slots=True)
+class Adapter:
+    """A LoRA file that changes what a model says; `scale` times as much as it was trained to."""
+
+    path: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class LoadSpec:
     """What to load. `markers` are those that somebody may want to use; `ModelInfo` says which ones exist."""
 
@@ -37,6 +45,7 @@ class LoadSpec:
     """What the card says the model was trained on, in tokens; 0: the file's own word counts."""
     gpu_layers: int | None = None
     """None: chosen for the machine; 0: the CPU alone."""
+    adapters: tuple[Adapter, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,8 @@ class ModelInfo:
     device: str = ""
     plan: tuple[str, ...] = ()
     is_on_gpu: bool = False
+    can_embed: bool = False
+    """Whether it is an `Embedder`."""
 
 
 class Backend(Protocol):
@@ -103,10 +114,16 @@ class Scorer(Protocol):
         ...
 
 
-class Embedder(Protocol):
-    """A backend that turns texts into vectors of one length, each of norm 1."""
+Vectors = tuple[tuple[float, ...], ...]
+"""Of one length, each of norm 1."""
 
-    def embed(self, texts: tuple[str, ...], cancel: CancelToken) -> tuple[tuple[float, ...], ...]: ...
+
+class Embedder(Protocol):
+    """A backend that turns texts into vectors."""
+
+    def embed(self, texts: tuple[str, ...], cancel: CancelToken) -> Vectors:
+        """One for each text. Raises `PromptTooLong` for a text that the model cannot read whole, `Cancelled`."""
+        ...
 
 
 OnProgress = Callable[[float], bool]

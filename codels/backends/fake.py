@@ -13,6 +13,7 @@ of any text and of the end behind it; "" is for all others. Only a script that h
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from codels.backends import LoadSpec, ModelInfo, OnProgress, Score
+from codels.backends import LoadSpec, ModelInfo, OnProgress, Score, Vectors
 from codels.backends.llamatext import common_prefix
 from codels.cancel import CancelToken
 from codels.errors import Cancelled, MarkerMissing, ModelError, PromptTooLong
@@ -69,7 +70,7 @@ class FakeModel:
         window = spec.context_window or 2048
         markers = tuple(m for m in spec.markers if m in self._ids)
         has_template, can_score = script.get("chat_template", False), "scores" in script
-        self.info = ModelInfo("scripted", window, markers, (), has_template, can_score)
+        self.info = ModelInfo("scripted", window, markers, (), has_template, can_score, can_embed=True)
 
     def tokenize(self, part: Part) -> list[int]:
         if not part.special:
@@ -114,6 +115,16 @@ class FakeModel:
         each, end = scores.get(form, scores.get("", [-1.0, -1.0]))
         return Score((each,) * len(text), end)
 
+    def embed(self, texts: tuple[str, ...], cancel: CancelToken) -> Vectors:
+        """How often each of eight kinds of characters is there; `prefill_ms` is the time before a text's."""
+        for text in texts:
+            if len(text) > self.info.context_window:
+                raise PromptTooLong(len(text), self.info.context_window)
+            _Waiter(cancel).sleep_ms(_ending(self._script.get("prefill_ms", {}), text, 0))
+            if cancel.is_cancelled:
+                raise Cancelled("the embedding was cancelled")
+        return tuple(map(_counted, texts))
+
     def close(self) -> None:
         self._cached = []
 
@@ -127,6 +138,11 @@ class FakeModel:
 def _ending(table: dict[str, Any], text: str, default: Any) -> Any:
     """The value of the longest key that ends `text`."""
     return table.get(max((key for key in table if text.endswith(key)), key=len, default=""), default)
+
+
+def _counted(text: str) -> tuple[float, ...]:
+    counts = [1 + sum(ord(char) % 8 == kind for char in text) for kind in range(8)]
+    return tuple(count / math.hypot(*counts) for count in counts)
 
 
 def _until_stop(answer: str, stops: tuple[str, ...], markers: tuple[str, ...]) -> tuple[str, str]:

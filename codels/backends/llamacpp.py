@@ -6,15 +6,15 @@ logs to the console, and nothing stops it inside a prefill.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from codels.backends import LoadSpec, OnProgress, Score
+from codels.backends import LoadSpec, OnProgress, Score, Vectors
 from codels.backends.copying import CopyModel, Lines
+from codels.backends.deadline import Deadline
 from codels.backends.kvcache import KvCache
 from codels.backends.llamatext import Spelling, TextStream
 from codels.backends.plan import N_SLICE
@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 
 def load(spec: LoadSpec, on_progress: OnProgress) -> LlamaCpp:
     with _importing():
-        from codels.backends import llamaload
-    return LlamaCpp(spec, llamaload.open_planned(spec, on_progress))
+        from codels.backends import llamaembedding, llamaencoder, llamaload
+    loaded = llamaload.open_planned(spec, on_progress)
+    if not loaded.has_decoder:
+        return llamaembedding.EmbeddingModel(spec, loaded)
+    return (llamaencoder.EncoderDecoder if loaded.has_encoder else LlamaCpp)(spec, loaded)
 
 
 def devices() -> Devices:
@@ -66,7 +69,10 @@ class LlamaCpp:
         markers = tuple(m for m in spec.markers if m in self._vocabulary.special)
         ordinary = tuple(m for m in spec.markers if self._vocabulary.has_ordinary(m))
         self.info = replace(
-            loaded.info(markers), ordinary=ordinary, has_chat_template=context.has_chat_template, can_score=True
+            loaded.info(markers),
+            ordinary=ordinary,
+            has_chat_template=context.has_chat_template,
+            can_score=loaded.has_decoder,
         )
 
     @property
@@ -77,7 +83,7 @@ class LlamaCpp:
         return self._vocabulary.tokenize(part)
 
     def generate(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken) -> Iterator[Step]:
-        clock = _Clock(params.max_ms)
+        clock = Deadline(params.max_ms)
         params = replace(params, avoid=self._vocabulary.alike(params.avoid))
         tokens = [token for part in prompt.parts for token in self.tokenize(part)] or self._vocabulary.start
         n_more = params.max_tokens + len(prompt.heal.encode("utf-8", "replace"))
@@ -106,7 +112,7 @@ class LlamaCpp:
             raise PromptTooLong(len(tokens) + len(scoring.said), self._context.n_ctx)
         self._context.arm(cancel)
         self._cache.reuse(tokens, len(scoring.said))
-        is_read = not self._prefill(tokens[:-1], cancel, _Clock(0))
+        is_read = not self._prefill(tokens[:-1], cancel, Deadline(0))
         score = (
             scoring.run(tokens[-1], lambda piece: self._cache.evaluate(piece, len(piece)), N_SLICE) if is_read else None
         )
@@ -116,10 +122,15 @@ class LlamaCpp:
             raise ModelError(f"there is no room for {len(tokens) + len(scoring.said)} tokens to score")
         return score
 
+    def embed(self, texts: tuple[str, ...], cancel: CancelToken) -> Vectors:
+        from codels.backends.llamaembedding import embed
+
+        return embed(self._context, texts, cancel)
+
     def close(self) -> None:
         self._context.close()
 
-    def _prefill(self, tokens: list[int], cancel: CancelToken, clock: _Clock) -> str:
+    def _prefill(self, tokens: list[int], cancel: CancelToken, clock: Deadline) -> str:
         """Evaluate what is not cached, in slices; what is done stays usable. Returns why it stopped, or ""."""
         while len(self._cached) < len(tokens):
             if cancel.is_cancelled:
@@ -140,17 +151,19 @@ class LlamaCpp:
             return lambda _said: None
         return CopyModel(self._lines.join(prompt.sources), self._copy_weights, self._context.n_ctx).copied
 
-    def _decode(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, clock: _Clock) -> Iterator[Step]:
+    def _decode(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, clock: Deadline) -> Iterator[Step]:
         """Token by token, those of the first line searched for where beams are wanted; the last step says why it
         stopped.
         """
         pieces, ends = self._vocabulary.pieces, self._vocabulary.ends(prompt.stop)
         heal = prompt.heal.encode("utf-8", "replace")
         spelling, stream = Spelling.of(heal), TextStream(params.stop)
+        if params.grammar:
+            spelling = replace(spelling, is_line_start=False)  # blank lines are the grammar's to allow
         copied = self._copying(prompt)
         said: list[int] = []
         has_words, n_new, n_read = False, 0, 0
-        with self._context.sampler(params) as sampler:
+        with self._context.sampler(params, prompt) as sampler:
             planned = deque(
                 self._first_line(sampler, copied, heal, params, lambda: cancel.is_cancelled or clock.is_late)
             )
@@ -165,9 +178,11 @@ class LlamaCpp:
                     break
                 else:
                     n_read = len(said)
-                    token, logprob = sampler.next(
-                        spelling.allowed(pieces), () if has_words else params.avoid, copied(said)
-                    )
+                    found = sampler.next(spelling.allowed(pieces), () if has_words else params.avoid, copied(said))
+                    if not found:
+                        why = "limit"
+                        break
+                    token, logprob = found
                 if token in ends:
                     yield Step.of("", token, logprob)
                     why = "end"
@@ -189,7 +204,7 @@ class LlamaCpp:
         self, sampler: Sampler, copied: Copying, heal: bytes, params: SamplingParams, is_over: Callable[[], bool]
     ) -> Iterator[tuple[int, float]]:
         """Its tokens with their log-probabilities; none where decoding is to be greedy, or drawn by chance."""
-        if self._n_beams > 1 and params.temperature <= 0:
+        if self._n_beams > 1 and params.temperature <= 0 and not params.grammar:
             from codels.backends.llamasearch import LineSearch
 
             search = LineSearch(self._context, sampler, copied, self._cache)
@@ -199,17 +214,3 @@ class LlamaCpp:
                 self._cache.keep(0)
                 raise
             yield from zip(line.tokens, line.logprobs, strict=True)
-
-
-class _Clock:
-    def __init__(self, max_ms: int) -> None:
-        self._started = time.monotonic()
-        self._max_ms = max_ms
-
-    @property
-    def is_late(self) -> bool:
-        return bool(self._max_ms) and self.ms() > self._max_ms
-
-    def ms(self) -> float:
-        """Since the start of the answer."""
-        return (time.monotonic() - self._started) * 1000

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import llama_cpp as llama
 
-from codels.backends import LoadSpec, ModelInfo, OnProgress, ggufshape, llamadevices, llamalog
+from codels.backends import LoadSpec, ModelInfo, OnProgress, ggufshape, llamadevices, llamalog, llamalora
 from codels.backends.ggufshape import FileShape
 from codels.backends.llamanative import Context, branch_cells
 from codels.backends.plan import Plan, explain, gb, in_short, kv_bytes, smaller
@@ -32,11 +32,25 @@ class Loaded:
     plan: Plan
     tried: tuple[str, ...]
 
+    @property
+    def has_encoder(self) -> bool:
+        """Whether an encoder reads the prompt."""
+        model, _context = self.context.native
+        return bool(llama.llama_model_has_encoder(model))
+
+    @property
+    def has_decoder(self) -> bool:
+        """Whether it answers with text; models for embeddings do not."""
+        model, context = self.context.native
+        return bool(llama.llama_model_has_decoder(model) and llama.llama_get_memory(context))
+
     def info(self, markers: tuple[str, ...]) -> ModelInfo:
         is_on_gpu = bool(self.plan.gpus) and self.plan.gpu_layers > self.shape.layers
         sentences = (*explain(self.shape, self.plan), *self.tried)
         name, window = self.context.description, self.context.n_ctx
-        return ModelInfo(name, window, markers, device=self.plan.device, plan=sentences, is_on_gpu=is_on_gpu)
+        return ModelInfo(
+            name, window, markers, device=self.plan.device, plan=sentences, is_on_gpu=is_on_gpu, can_embed=True
+        )
 
 
 def open_planned(spec: LoadSpec, on_progress: OnProgress) -> Loaded:
@@ -106,7 +120,12 @@ def _open(spec: LoadSpec, plan: Plan, on_progress: OnProgress) -> Context:
         if any(words in reason.lower() for words in _OUT_OF_MEMORY):
             raise OutOfMemory(reason)
         raise ModelError(f"{spec.path} cannot be loaded, it may be truncated: {reason}. Fetch the file again")
-    return Context(model, spec, plan)
+    try:
+        adapters = llamalora.load(model, spec.adapters)
+    except ModelError:
+        llama.llama_model_free(model)
+        raise
+    return Context(model, spec, plan, adapters)
 
 
 def _check_file(path: Path) -> None:

@@ -7,7 +7,6 @@ slice leaves no cells behind; the abort callback works on the CPU only.
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,14 +14,16 @@ from typing import Any
 import llama_cpp as llama
 import numpy as np
 
-from codels.backends import LoadSpec
+from codels.backends import LoadSpec, llamaabort, llamalora
+from codels.backends.llamagrammar import constrained
 from codels.backends.llamalog import reason
+from codels.backends.llamalora import Adapters
 from codels.backends.llamasampling import Logits, Sampler, links
 from codels.backends.llamavocab import Vocabulary
 from codels.backends.plan import N_SLICE, FlashAttention, KvType, Plan
 from codels.cancel import CancelToken
 from codels.errors import ModelError, OutOfMemory
-from codels.generation import SamplingParams
+from codels.generation import Prompt, SamplingParams
 
 _KV_TYPES = {KvType.F16: 1, KvType.Q8_0: 8}
 _FLASH_ATTENTION = {FlashAttention.AUTO: -1, FlashAttention.ON: 1}
@@ -41,7 +42,7 @@ def branch_cells(spec: LoadSpec) -> int:
 class Context:
     """Sequences of keys and values, the calls that grow and shrink them, and short-lived branches of one of them."""
 
-    def __init__(self, model: Any, spec: LoadSpec, plan: Plan) -> None:
+    def __init__(self, model: Any, spec: LoadSpec, plan: Plan, adapters: Adapters = ()) -> None:
         self._model = model
         params = llama.llama_context_default_params()
         trained = llama.llama_model_n_ctx_train(model)  # below 1: the file says nothing, or nonsense
@@ -54,7 +55,8 @@ class Context:
         params.kv_unified = True  # sequences share the cells of what they have in common
         params.type_k = params.type_v = _KV_TYPES[plan.kv_type]
         params.flash_attn_type = _FLASH_ATTENTION[plan.flash_attention]
-        params.n_batch = params.n_ubatch = N_SLICE
+        # An encoder reads all of a prompt in one call.
+        params.n_batch = params.n_ubatch = self.n_ctx if llama.llama_model_has_encoder(model) else N_SLICE
         params.n_threads = params.n_threads_batch = spec.threads
         params.no_perf = True
         self._context = llama.llama_init_from_model(model, params)
@@ -67,22 +69,21 @@ class Context:
         self._branches = list(range(first, first + n_branches))
         self._spare = list(range(first + n_branches, first + 2 * n_branches))
         self.is_cuttable = not (llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model))
-        self._abort: ctypes.Array[ctypes.c_char] | None = None
+        self.adapters = adapters
+        llamalora.use(self._context, adapters)
+        self._abort: llamaabort.Flag | None = None
         self.vocabulary = Vocabulary(model)
         self.description = _description(model)
         self.has_chat_template = bool(llama.llama_model_chat_template(model, None))
 
-    def arm(self, cancel: CancelToken) -> None:
-        """Let `cancel` stop a decode call from inside.
+    @property
+    def native(self) -> tuple[Any, Any]:
+        """The library's model and context."""
+        return self._model, self._context
 
-        The callback is the C library's strlen on a flag of our own ("" is 0, go on; anything else is true, stop):
-        a Python callback would take the interpreter lock for each of the graph's hundreds of nodes.
-        """
-        flag = ctypes.create_string_buffer(2)
-        self._abort = flag  # keeps the memory alive for as long as the library may read it
-        callback = ctypes.cast(_c_library().strlen, llama.ggml_abort_callback)
-        llama.llama_set_abort_callback(self._context, callback, ctypes.cast(flag, ctypes.c_void_p))
-        cancel.on_cancel(lambda: setattr(flag, "value", b"\x01"))
+    def arm(self, cancel: CancelToken) -> None:
+        """Let `cancel` stop a decode call from inside."""
+        self._abort = llamaabort.arm(self._context, cancel)
 
     def forget(self, n_kept: int, sequence: int) -> int:
         """Keep the first `n_kept` tokens, or none where the memory cannot be cut (recurrent models); how many."""
@@ -147,12 +148,15 @@ class Context:
         return bool(answer == 0)
 
     @contextmanager
-    def sampler(self, params: SamplingParams) -> Iterator[Sampler]:
+    def sampler(self, params: SamplingParams, prompt: Prompt) -> Iterator[Sampler]:
+        """For one answer. Raises `UserError` where its grammar is none."""
         chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
         try:
             for link in links(params):
                 llama.llama_sampler_chain_add(chain, link)
-            yield Sampler(self._context, chain, self.vocabulary)
+            sampler = Sampler(self._context, chain, self.vocabulary)
+            with constrained(sampler, params.grammar, prompt) as held:
+                yield held
         finally:
             llama.llama_sampler_free(chain)
 
@@ -166,7 +170,3 @@ def _description(model: Any) -> str:
     buffer = ctypes.create_string_buffer(256)
     llama.llama_model_desc(model, buffer, len(buffer))
     return buffer.value.decode("utf-8", "replace")
-
-
-def _c_library() -> ctypes.CDLL:
-    return ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)

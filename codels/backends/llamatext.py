@@ -43,6 +43,14 @@ class Pieces:
             at += 1
         return tokens
 
+    def can_spell(self, text: bytes) -> bool:
+        """Whether tokens can say `text`; the last of them may say more."""
+        reached = {0}
+        for at in range(len(text)):
+            if at in reached:
+                reached |= {min(len(text), at + len(self.of(token))) for token in self.spelling(text[at:])}
+        return len(text) in reached
+
     def _equal(self, piece: bytes) -> list[int]:
         at, tokens = bisect_left(self._sorted, (piece, -1)), []
         while at < len(self._sorted) and self._sorted[at][0] == piece:

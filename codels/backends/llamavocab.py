@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+from functools import cached_property
 from typing import Any
 
 import llama_cpp as llama
+import numpy as np
 
+from codels.backends.copying import Ids
 from codels.backends.llamatext import Pieces
 from codels.errors import MarkerMissing, ModelError
 from codels.generation import Part
@@ -45,6 +48,27 @@ class Vocabulary:
         """What an empty prompt begins with: decoding needs at least one token."""
         return self._bos or [max(llama.llama_vocab_eos(self.handle), 0)]
 
+    @cached_property
+    def words(self) -> Ids:
+        """Tokens that say something."""
+        return np.array([token for token in range(self.n) if self.pieces.of(token)], np.int32)
+
+    @cached_property
+    def answer_end(self) -> Ids:
+        """The first of the tokens that end an answer by themselves, in an array; empty where there is none."""
+        ends = [token for token in sorted(self._controls) if llama.llama_vocab_is_eog(self.handle, token)]
+        return np.array(ends[:1], np.int32)
+
+    def enclosed(self, tokens: list[int]) -> list[int]:
+        """With the tokens around it that the file wants around whatever an encoder reads; one at least."""
+        begin = self._bos if llama.llama_vocab_get_add_bos(self.handle) and tokens[:1] != self._bos else []
+        end = [llama.llama_vocab_eos(self.handle)] if llama.llama_vocab_get_add_eos(self.handle) else []
+        return [*begin, *tokens, *end] or self.start
+
+    def whole(self, text: str) -> list[int]:
+        """A text with the tokens around it that the file wants around one, at least one."""
+        return self._encode(text, is_whole=True) or self.start
+
     def ends(self, stop: tuple[str, ...]) -> frozenset[int]:
         """Tokens that end an answer: every control token, since none belongs into a buffer, and the markers `stop`."""
         return frozenset(self._controls | {self.special[marker] for marker in stop if marker in self.special})
@@ -79,10 +103,10 @@ class Vocabulary:
         tokens = self._encode("☺" + text)
         return tokens[len(sign) :] if tokens[: len(sign)] == sign else self._encode(text)
 
-    def _encode(self, text: str) -> list[int]:
+    def _encode(self, text: str, is_whole: bool = False) -> list[int]:
         data = text.encode("utf-8", "replace")
         tokens = (llama.llama_token * (len(data) + 8))()
-        n = llama.llama_tokenize(self.handle, data, len(data), tokens, len(tokens), False, False)
+        n = llama.llama_tokenize(self.handle, data, len(data), tokens, len(tokens), is_whole, False)
         if n < 0:
             raise ModelError(f"llama.cpp cannot tokenize {len(data)} bytes of text (it answered {n})")
         return tokens[:n]

@@ -169,7 +169,7 @@ def _described(shape: _Shape) -> Iterator[bytes]:
 
 def _vocabulary(n: int) -> Iterator[bytes]:
     """The built-in model's entries; its tokens filled up to `n` by ones that no text has."""
-    data = store.locate(store.find("codels-tiny")).read_bytes()
+    data = store.locate(store.find(store.BUILT_IN)).read_bytes()
     for key, raw in ggufshape.entries(BytesIO(data)):
         if not key.startswith("tokenizer."):
             continue

@@ -9,12 +9,12 @@ import time
 from codels.bench.number import Number
 from codels.bench.typist import long_file
 from codels.cancel import CancelToken
+from codels.dispatch.loading import load_spec
 from codels.engine.client import EngineClient
 from codels.errors import PromptTooLong
 from codels.evaluate.metrics import percentile
 from codels.generation import Part, Prompt, SamplingParams, Stats
 from codels.registry import store
-from codels.runtime import load_spec
 from codels.settings import Settings
 
 PROMPT_CHARS = (2_400, 10_000, 45_000)
@@ -31,7 +31,7 @@ MAX_MS = 120_000
 async def speed(model: str, _n_keys: int, seed: int) -> list[Number]:
     engine = EngineClient()
     await engine.start()
-    engine.load(load_spec(store.find(model or Settings().model), Settings()))
+    engine.load(load_spec(store.find(model or store.BUILT_IN), Settings()))
     started = time.perf_counter()
     info = await engine.ready()
     numbers = [Number("loaded after", time.perf_counter() - started, "s", 1)]

@@ -65,10 +65,11 @@ def remove(name: str, is_json: bool) -> int:
     from codels.registry import partial  # its imports would make the list slow
 
     card = store.find(name)
-    if not card.files[0].repo:
+    pulled = [file for file in card.all_files if file.repo]
+    if not pulled:
         raise UserError(f"{card.id} was not pulled, so {store.place(card, card.files[0])} stays")
     removed, freed = [], 0
-    for place in (store.place(card, file) for file in card.files):
+    for place in (store.place(card, file) for file in pulled):
         for file in [place, *partial.of(place)]:
             if file.is_file():
                 freed += file.stat().st_size
@@ -99,7 +100,7 @@ def _row(card: ModelCard) -> dict[str, Any]:
     here = store.files(card) if _is_here(card) else {}
     chosen = next(iter(here.values()), card.files[0])
     need = memory.estimate(card, chosen.quantisation, memory.context_window(card))
-    published = sum(file.size for file in card.files if file.quantisation == chosen.quantisation)
+    published = sum(file.size for file in card.needed(chosen.quantisation))
     return {
         "id": card.id,
         "title": card.title,
@@ -128,6 +129,7 @@ def _details(card: ModelCard) -> dict[str, Any]:
         "license_note": card.license_note,
         "repo": card.repo,
         "quantisations": list(filter(None, card.quantisations)),
+        "adapters": [f"{adapter.path} (scale {adapter.scale:g})" for adapter in card.adapters],
         "paths": places,
         "sources": list(card.sources),
     }
@@ -137,10 +139,12 @@ def _verdict(card: ModelCard) -> dict[str, Any]:
     try:
         here = store.files(card)
         store.locate(card)
-        if not all(file.sha256 for file in here.values()):
+        unknown = [path.name for path, file in here.items() if not file.sha256]
+        if len(unknown) == len(here):
             return {"id": card.id, "is_good": True, "says": "no hash is known of it"}
         is_good = store.verify(card)
     except CodelsError as error:
         return {"id": card.id, "is_good": False, "says": str(error)}
     says = "its sha256 is as it should be" if is_good else f"its sha256 is another: {store.remedy(card)}"
-    return {"id": card.id, "is_good": is_good, "says": says}
+    rest = f"; no hash is known of {', '.join(unknown)}" if unknown else ""
+    return {"id": card.id, "is_good": is_good, "says": says + rest}

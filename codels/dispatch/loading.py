@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codels import hardware
-from codels.backends import LoadSpec
+from codels.backends import Adapter, LoadSpec
 from codels.dispatch.ways import Choice
 from codels.errors import ModelError
 from codels.prompt.families import FAMILIES
@@ -49,4 +49,5 @@ def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
         card.beams,
         card.context_window,
         settings.gpu_layers,
+        tuple(Adapter(path, scale) for path, scale in store.adapters(card)),
     )

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
-from codels.backends import LoadSpec, ModelInfo, Score
+from codels.backends import LoadSpec, ModelInfo, Score, Vectors
 from codels.cancel import CancelToken
 from codels.engine import process, wire
 from codels.engine.status import State, Status
@@ -30,7 +30,10 @@ HANG_S = 20.0
 """How long an answer may be overdue: others may be before it, and machines may be busy."""
 
 SCORE_MS = 600_000
-"""For one score: large models on slow machines take their time, and one that hangs must end."""
+"""For one score, or some vectors: large models on slow machines take their time, and one that hangs must end."""
+
+_LAST = ("done", "scored", "embedded", "devices", "failed")
+"""Messages that no other follows."""
 
 
 class EngineClient:
@@ -101,6 +104,15 @@ class EngineClient:
         async with contextlib.aclosing(self._ask(question, cancel, SCORE_MS)) as messages:
             return wire.to_score(await anext(messages))
 
+    async def embed(self, texts: tuple[str, ...], cancel: CancelToken) -> Vectors:
+        """A vector of norm 1 for each text; waits for its turn, and keys wait for it: rather ask often for few.
+
+        Raises what the backend raised (`PromptTooLong`, `Cancelled` …), or `EngineDown`.
+        """
+        question = wire.embed(next(self._ids), texts)
+        async with contextlib.aclosing(self._ask(question, cancel, SCORE_MS)) as messages:
+            return wire.to_vectors(await anext(messages))
+
     async def devices(self) -> Devices:
         """What the installed library can use; no model need be loaded. Raises `BackendMissing` or `EngineDown`."""
         question = {"op": "devices", "id": next(self._ids)}
@@ -119,7 +131,7 @@ class EngineClient:
             self._send(question)
             while not is_done:
                 message = await self._next(messages, max_ms)
-                is_done = message is None or message["op"] in ("done", "scored", "devices", "failed")
+                is_done = message is None or message["op"] in _LAST
                 if message is None or message["op"] == "failed":
                     raise wire.to_error(message) if message else EngineDown(self.status.message)
                 yield message

@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, cast
 
 from codels import backends
-from codels.backends import Backend, Scorer
+from codels.backends import Backend, Embedder, Scorer
 from codels.cancel import CancelToken
 from codels.engine import wire
 from codels.engine.scheduler import Job, Scheduler
-from codels.errors import CodelsError, EngineDown
+from codels.errors import CodelsError, EngineDown, ModelError
 from codels.generation import Step
 
 REPORT_EVERY_S = 0.2
@@ -49,7 +49,7 @@ class Host:
         if message["op"] == "cancel":
             self._scheduler.cancel(message["id"])
             return
-        runs = {"load": self._load, "score": self._score, "devices": self._devices}
+        runs = {"load": self._load, "score": self._score, "embed": self._embed, "devices": self._devices}
         run = runs.get(message["op"], self._generate)
         is_explicit = message.get("explicit", True)
         self._scheduler.submit(Job(message["id"], is_explicit, lambda cancel: self._guarded(run, message, cancel)))
@@ -87,6 +87,14 @@ class Host:
         scorer = cast(Scorer, self._backend)  # ModelInfo.can_score has said so
         score = scorer.score(wire.prompt(message), message["text"], cancel)
         self._send(wire.scored(message["id"], score))
+
+    def _embed(self, message: wire.Message, cancel: CancelToken) -> None:
+        if self._backend is None:
+            raise EngineDown("no model is loaded")
+        if not self._backend.info.can_embed:
+            raise ModelError("this model's backend makes no vectors; choose a model for embeddings")
+        vectors = cast(Embedder, self._backend).embed(tuple(message["texts"]), cancel)
+        self._send(wire.embedded(message["id"], vectors))
 
     def _devices(self, message: wire.Message, _cancel: CancelToken) -> None:
         self._send(wire.devices(message["id"], backends.devices()))

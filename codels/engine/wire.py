@@ -1,7 +1,7 @@
 """Messages between the two processes: one JSON object a line.
 
-Towards the host: load, generate, score, devices, cancel. From it: progress, loaded, step, done, scored, devices,
-failed. `id` ties them together.
+Towards the host: load, generate, score, embed, devices, cancel. From it: progress, loaded, step, done, scored,
+embedded, devices, failed. `id` ties them together.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, astuple
 from typing import Any
 
-from codels.backends import LoadSpec, ModelInfo, Score
+from codels.backends import Adapter, LoadSpec, ModelInfo, Score, Vectors
 from codels.errors import (
     BackendMissing,
     Cancelled,
@@ -48,7 +48,8 @@ def load(id_: int, spec: LoadSpec) -> Message:
 def load_spec(message: Message) -> LoadSpec:
     fields = message["spec"]
     weights = tuple(map(tuple, fields["copy_weights"]))
-    return LoadSpec(**{**fields, "markers": tuple(fields["markers"]), "copy_weights": weights})
+    adapters = tuple(Adapter(**adapter) for adapter in fields["adapters"])
+    return LoadSpec(**{**fields, "markers": tuple(fields["markers"]), "copy_weights": weights, "adapters": adapters})
 
 
 def generate(id_: int, prompt: Prompt, params: SamplingParams, is_explicit: bool) -> Message:
@@ -67,12 +68,18 @@ def score(id_: int, prompt: Prompt, text: str) -> Message:
 
 def _prompt(prompt: Prompt) -> Message:
     parts = [[part.text, part.special, part.joined] for part in prompt.parts]
-    return {"parts": parts, "heal": prompt.heal, "stop": prompt.stop, "sources": prompt.sources}
+    return {
+        "parts": parts,
+        "heal": prompt.heal,
+        "stop": prompt.stop,
+        "sources": prompt.sources,
+        "opening": prompt.opening,
+    }
 
 
 def prompt(message: Message) -> Prompt:
     parts = tuple(Part(*fields) for fields in message["parts"])
-    return Prompt(parts, message["heal"], tuple(message["stop"]), tuple(message["sources"]))
+    return Prompt(parts, message["heal"], tuple(message["stop"]), tuple(message["sources"]), message["opening"])
 
 
 def params(message: Message) -> SamplingParams:
@@ -96,6 +103,18 @@ def scored(id_: int, score: Score) -> Message:
 
 def to_score(message: Message) -> Score:
     return Score(tuple(message["logprobs"]), message["end"])
+
+
+def embed(id_: int, texts: tuple[str, ...]) -> Message:
+    return {"op": "embed", "id": id_, "texts": texts}
+
+
+def embedded(id_: int, vectors: Vectors) -> Message:
+    return {"op": "embedded", "id": id_, "vectors": vectors}
+
+
+def to_vectors(message: Message) -> Vectors:
+    return tuple(map(tuple, message["vectors"]))
 
 
 def loaded(id_: int, info: ModelInfo) -> Message:

@@ -116,7 +116,7 @@ def render(family: Family, order: Order, window: Window, place: Place) -> Prompt
     }
     parts = (BOS,) * family.bos + tuple(_parts(family, template, values, window.snippets))
     harmless = (piece for part in _whole(parts) for piece in _harmless(part, family))
-    return Prompt(tuple(harmless), spelled_again, family.stop)
+    return Prompt(tuple(harmless), spelled_again, family.stop, opening=family.opening)
 
 
 def _parts(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from codels.errors import UserError
 from codels.gate import Gate
 from codels.prompt import Order
 from codels.prompt.families import FAMILIES
-from codels.registry.fields import CARD_FIELDS, FILE_FIELDS, check, stays_inside
+from codels.registry.fields import ADAPTER_FIELDS, CARD_FIELDS, FILE_FIELDS, Field, check, stays_inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,13 @@ class ModelFile:
     repo: str = ""
     revision: str = ""
     quantisation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterFile(ModelFile):
+    """A LoRA adapter for all quantisations of a model; `scale` times as much of it as it was trained to."""
+
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,7 @@ class ModelCard:
     beams: int = 1
     """Of `backends/beams.py`, for models that profit; 1 is greedy."""
     gate: Gate | None = None
+    adapters: tuple[AdapterFile, ...] = ()
 
     @property
     def name(self) -> str:
@@ -74,6 +82,15 @@ class ModelCard:
     def quantisations(self) -> tuple[str, ...]:
         """The choices of files, the card's own choice first."""
         return tuple(dict.fromkeys(file.quantisation for file in self.files))
+
+    @property
+    def all_files(self) -> tuple[ModelFile, ...]:
+        """Those of all choices, and the adapters."""
+        return (*self.files, *self.adapters)
+
+    def needed(self, quantisation: str) -> tuple[ModelFile, ...]:
+        """The files of one choice, the main one first, and the adapters."""
+        return tuple(file for file in self.files if file.quantisation == quantisation) + self.adapters
 
     def choose(self, quantisation: str) -> ModelCard:
         """The card with the files of one quantisation only. Raises `UserError` where it has none of that."""
@@ -94,14 +111,13 @@ def parse(text: str, name: str) -> ModelCard:
 
 def _card(data: Mapping[str, Any]) -> ModelCard:
     check(data, CARD_FIELDS, "")
-    for number, file in enumerate(data["files"], 1):
-        check(file, FILE_FIELDS, f"file {number}: ")
-        if file.get("repo") and not stays_inside(file["path"]):
-            raise ValueError(f"file {number}: path must lie inside the repository, not {file['path']!r:.60}")
+    _check_files(data["files"], FILE_FIELDS, "file")
+    _check_files(data.get("adapters", ()), ADAPTER_FIELDS, "adapter")
     card = ModelCard(
         **{
             **data,
             "files": tuple(ModelFile(**file) for file in data["files"]),
+            "adapters": tuple(AdapterFile(**file) for file in data.get("adapters", ())),
             "order": Order(data.get("order", Order.PSM)),
             "skills": frozenset(Skill(skill) for skill in data.get("skills", ["fim"])),
             "languages": frozenset(data.get("languages", ())),
@@ -110,12 +126,20 @@ def _card(data: Mapping[str, Any]) -> ModelCard:
             "gate": Gate(**data["gate"]) if "gate" in data else None,
         }
     )
-    if len({file.path for file in card.files}) < len(card.files):
+    if len({file.path for file in card.all_files}) < len(card.all_files):
         raise ValueError("two files have the same path")
     if card.family and not FAMILIES[card.family].template(card.order):
         raise ValueError(f"family {card.family} has no {card.order} order")
     return card
 
 
+def _check_files(files: Sequence[Mapping[str, Any]], known: Mapping[str, Field], kind: str) -> None:
+    for number, file in enumerate(files, 1):
+        check(file, known, f"{kind} {number}: ")
+        if file.get("repo") and not stays_inside(file["path"]):
+            raise ValueError(f"{kind} {number}: path must lie inside the repository, not {file['path']!r:.60}")
+
+
 assert set(CARD_FIELDS) == {field.name for field in fields(ModelCard)}
 assert set(FILE_FIELDS) == {field.name for field in fields(ModelFile)}
+assert set(ADAPTER_FIELDS) == {field.name for field in fields(AdapterFile)} - {"quantisation"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -55,6 +56,14 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _is_scale(value: Any) -> bool:
+    return _is_real(value) and math.isfinite(value) and value != 0
+
+
+def _is_tables(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+
+
 def _is_table(value: Any) -> bool:
     return (
         isinstance(value, list)
@@ -81,7 +90,7 @@ CARD_FIELDS: dict[str, Field] = {
     "id": _matches(r"[A-Za-z0-9][A-Za-z0-9._+-]*", "a name of letters, digits and . _ + -"),
     "backend": _NAME,
     "files": (
-        lambda value: isinstance(value, list) and bool(value) and all(isinstance(file, dict) for file in value),
+        lambda value: _is_tables(value) and bool(value),
         "one [[files]] table at least",
     ),
     "title": _TEXT,
@@ -100,6 +109,7 @@ CARD_FIELDS: dict[str, Field] = {
     "head_dim": _NUMBER,
     "copy_weights": (_is_table, f"{len(BUCKETS)} rows of {N_COLUMNS} numbers from 0 to 1, or none"),
     "beams": (lambda value: _is_number(value) and 1 <= value <= MAX_BEAMS, f"a whole number from 1 to {MAX_BEAMS}"),
+    "adapters": (_is_tables, "[[adapters]] tables, or none"),
     "gate": (_is_gate, f"a table of the numbers {', '.join(_GATE_FIELDS)}"),
 }
 
@@ -110,4 +120,9 @@ FILE_FIELDS: dict[str, Field] = {
     "repo": _REPO,
     "revision": _matches(r"[\w./-]*", "a commit, or a branch or tag"),
     "quantisation": _matches("[A-Za-z0-9_.-]*", "a name such as Q4_K_M"),
+}
+
+ADAPTER_FIELDS: dict[str, Field] = {
+    **{name: field for name, field in FILE_FIELDS.items() if name != "quantisation"},
+    "scale": (_is_scale, "a number other than 0"),
 }

@@ -41,10 +41,11 @@ def context_window(card: ModelCard) -> int:
 
 
 def estimate(card: ModelCard, quantisation: str, n_tokens: int) -> Memory:
-    """For files of one quantisation of the card, and a context window of `n_tokens`."""
+    """For files of one quantisation of the card, its adapters, and a context window of `n_tokens`."""
     sizes = [file.size for file in card.files if file.quantisation == quantisation]
     bits = BITS_PER_WEIGHT.get(quantisation.upper(), 0.0)
     weights = sum(sizes) if sizes and all(sizes) else round(card.parameters * bits / 8)
+    weights += sum(adapter.size for adapter in card.adapters) if weights else 0
     return Memory(weights, kv_bytes(card, n_tokens))
 
 

@@ -28,18 +28,20 @@ class Talk:
 
 
 def pull(model: ModelCard, talk: Talk, cancel: CancelToken, is_offline: bool) -> Path:
-    """Fetch what is missing of the card's own quantisation, or the chosen one. The path of the main file.
+    """Fetch what is missing of the card's own quantisation, or the chosen one, and its adapters. The path of the main
+    file.
 
     Raises `DownloadError` with what helps, `Stopped` when cancelled; what has come is kept, and the next pull goes on.
     """
-    if not model.files[0].repo:
+    wanted = model.needed(model.files[0].quantisation)
+    on_hub = [file for file in wanted if file.repo]
+    if not on_hub:
         raise UserError(f"{model.id} is not on the hub: there is nothing to pull")
-    wanted = [file for file in model.files if file.quantisation == model.files[0].quantisation]
-    for file in wanted:
+    for file in on_hub:
         path = store.place(model, file)
         if not _is_there(pins.pinned(file, path), path):
             _pull(file, path, _Call(talk, cancel, is_offline))
-    return store.locate(replace(model, files=tuple(wanted)))
+    return store.locate(replace(model, files=tuple(file for file in wanted if file not in model.adapters)))
 
 
 @dataclass(frozen=True, slots=True)

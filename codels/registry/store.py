@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import platformdirs
 
@@ -12,6 +13,11 @@ from codels.errors import ModelError, UserError
 from codels.prompt import Order
 from codels.registry import card, pins
 from codels.registry.card import ModelCard, ModelFile
+
+AnyFile = TypeVar("AnyFile", bound=ModelFile)
+
+BUILT_IN = "codels-tiny"
+"""The model that comes with codels."""
 
 _CARDS = Path(__file__).parent / "cards"
 _WEIGHTS = Path(__file__).parent.parent / "weights"
@@ -50,8 +56,11 @@ def user_cards() -> tuple[dict[str, ModelCard], tuple[str, ...]]:
 
 def _at_home(mine: ModelCard) -> ModelCard:
     """A user's card says where a file of the user lies: a bare name is one in the models folder."""
-    files = (f if f.repo else replace(f, path=str(models_folder() / Path(f.path).expanduser())) for f in mine.files)
-    return replace(mine, files=tuple(files))
+    return replace(mine, files=tuple(map(_placed, mine.files)), adapters=tuple(map(_placed, mine.adapters)))
+
+
+def _placed(file: AnyFile) -> AnyFile:
+    return file if file.repo else replace(file, path=str(models_folder() / Path(file.path).expanduser()))
 
 
 def models_folder() -> Path:
@@ -97,17 +106,27 @@ def is_built_in(model: ModelCard) -> bool:
 
 
 def files(model: ModelCard) -> dict[Path, ModelFile]:
-    """The files of the first quantisation that is there whole, the main one first, with what is known of each.
+    """The files of the first quantisation that is there whole, the main one first, and the adapters, with what is known
+    of each.
 
     Raises `ModelError` where there is none, with the remedy.
     """
     for quantisation in model.quantisations:
-        places = {place(model, file): file for file in model.files if file.quantisation == quantisation}
+        places = {place(model, file): file for file in model.needed(quantisation)}
         if all(path.is_file() for path in places):
             return {path: pins.pinned(file, path) for path, file in places.items()}
-    if any(file.repo for file in model.files):
+    missing = [file for file in model.needed(model.quantisations[0]) if not place(model, file).is_file()]
+    if any(file.repo for file in missing):
         raise ModelError(f"the model {model.id} is not on this machine: `codels models pull {model.id}` fetches it")
-    raise ModelError(f"the model file {place(model, model.files[0])} does not exist; name another one in codels.model")
+    path = place(model, missing[0])
+    if missing[0] in model.adapters:
+        raise ModelError(f"the adapter {path} does not exist; correct its path in the card of {model.id}, or remove it")
+    raise ModelError(f"the model file {path} does not exist; name another one in codels.model")
+
+
+def adapters(model: ModelCard) -> tuple[tuple[str, float], ...]:
+    """The paths of the adapters, and their scales."""
+    return tuple((str(place(model, adapter)), adapter.scale) for adapter in model.adapters)
 
 
 def locate(model: ModelCard) -> Path:
@@ -128,9 +147,9 @@ def locate(model: ModelCard) -> Path:
 
 
 def verify(model: ModelCard) -> bool:
-    """Whether each file has the hash of its card or pin; reads the whole files."""
+    """Whether each file with a known hash has that; reads the whole files."""
     locate(model)
-    return all(pins.digest(path) == file.sha256 for path, file in files(model).items())
+    return all(pins.digest(path) == file.sha256 for path, file in files(model).items() if file.sha256)
 
 
 def remedy(model: ModelCard) -> str:

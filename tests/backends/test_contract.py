@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from typing import cast
 
 import pytest
 from answers import CODE, LONG_CODE, MARKERS, Open, ask, score
 
+from codels.backends import Embedder
 from codels.cancel import CancelToken
 from codels.errors import Cancelled, MarkerMissing, PromptTooLong
 from codels.generation import BOS, Part, Prompt, SamplingParams, Step
@@ -123,6 +126,28 @@ def test_cancelled_from_another_thread_between_tokens(open_backend: Open) -> Non
     (last,) = steps
     assert last.stats is not None
     assert last.stats.why_stopped == "cancelled"
+
+
+def test_vectors_have_norm_1_and_the_order_of_their_texts(open_backend: Open) -> None:
+    backend = open_backend()
+    embedder = cast(Embedder, backend)
+    assert backend.info.can_embed
+    texts = ("import os\n", "", "日本", CODE)
+    vectors = embedder.embed(texts, CancelToken())
+    assert [math.hypot(*vector) for vector in vectors] == pytest.approx([1.0] * 4)
+    for text, vector in zip(reversed(texts), embedder.embed(texts[::-1], CancelToken()), strict=True):
+        assert vector == pytest.approx(vectors[texts.index(text)], abs=1e-3)
+    assert embedder.embed((), CancelToken()) == ()
+
+
+def test_vectors_that_are_cancelled_or_of_too_long_a_text(open_backend: Open) -> None:
+    embedder, cancel = cast(Embedder, open_backend()), CancelToken()
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        embedder.embed(("x",), cancel)
+    with pytest.raises(PromptTooLong):
+        embedder.embed(("x", "x = 1\n" * 2000), CancelToken())
+    assert embedder.embed(("x",), CancelToken())
 
 
 def test_a_reader_that_leaves_early_leaves_a_working_backend(open_backend: Open) -> None:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 WIDTH, HEADS, DEPTH, CONTEXT = 32, 2, 1, 256
 END = "<|end|>"
 
-_MATRICES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
-
 Array = NDArray[np.float32]
+
+_MATRICES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
 
 
 def write(
@@ -24,23 +24,26 @@ def write(
     context: int = CONTEXT,
     depth: int = DEPTH,
     more: Callable[[gguf.GGUFWriter], None] = lambda _writer: None,
+    added: Mapping[str, Array] | None = None,
+    pooling: gguf.PoolingType | None = None,
 ) -> Path:
     """A model whose tokens are the 256 bytes, `END`, and `markers`; `renamed` bytes become user-defined markers.
 
-    `more` writes further metadata.
-
-    The weights are the same whatever the markers are, and so are its answers.
+    `more` writes further metadata. The weights are the same whatever the markers are, and so are its answers; `added`
+    is added to those it names.
     """
     writer = gguf.GGUFWriter(str(path), "llama")
-    tokens = [*_byte_letters(), END, *markers]
+    tokens = [*byte_letters(), END, *markers]
     types = [*[gguf.TokenType.NORMAL] * 256, gguf.TokenType.CONTROL, *markers.values()]
     for token, name in (renamed or {}).items():
         tokens[token], types[token] = name, gguf.TokenType.USER_DEFINED
     _describe(writer, len(tokens), context, depth)
     more(writer)
+    if pooling is not None:
+        writer.add_pooling_type(pooling)
     _put_vocabulary(writer, tokens, types)
     for name, array in tensors(len(tokens), depth).items():
-        writer.add_tensor(name, array)
+        writer.add_tensor(name, array + added[name] if added and name in added else array)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -51,7 +54,7 @@ def write(
 def write_recurrent(path: Path) -> Path:
     """A model of Mamba's shape, with the same vocabulary: it has a state in place of keys and values."""
     writer = gguf.GGUFWriter(str(path), "mamba")
-    tokens = [*_byte_letters(), END]
+    tokens = [*byte_letters(), END]
     writer.add_context_length(CONTEXT)
     writer.add_embedding_length(WIDTH)
     writer.add_block_count(DEPTH)
@@ -115,7 +118,7 @@ def _put_vocabulary(writer: gguf.GGUFWriter, tokens: list[str], types: list[gguf
     writer.add_add_bos_token(False)
 
 
-def tensors(n_vocab: int, depth: int) -> dict[str, Array]:
+def tensors(n_vocab: int, depth: int = DEPTH) -> dict[str, Array]:
     ones = np.ones(WIDTH, np.float32)
     tensors = {"token_embd.weight": _random(1, n_vocab, WIDTH), "output.weight": _random(2, n_vocab, WIDTH)}
     for number in range(depth):
@@ -131,8 +134,13 @@ def _random(seed: int, *shape: int) -> Array:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def _byte_letters() -> list[str]:
+def byte_letters() -> list[str]:
     """The letters by which GPT-2's byte-level vocabularies write the 256 bytes, in their usual order."""
+    return list(letter_bytes())
+
+
+def letter_bytes() -> dict[str, int]:
+    """The byte that each of them stands for."""
     shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
     hidden = [byte for byte in range(256) if byte not in shown]
-    return [*map(chr, shown), *(chr(256 + n) for n in range(len(hidden)))]
+    return {chr(byte): byte for byte in shown} | {chr(256 + n): byte for n, byte in enumerate(hidden)}

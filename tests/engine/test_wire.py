@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from codels.backends import LoadSpec, ModelInfo, Score
+from codels.backends import Adapter, LoadSpec, ModelInfo, Score
 from codels.engine import wire
 from codels.errors import (
     BackendMissing,
@@ -44,8 +44,10 @@ def _passed(message: wire.Message) -> wire.Message:
 
 @pytest.mark.parametrize("text", ODD_TEXTS)
 def test_prompts(text: str) -> None:
-    prompt = Prompt((BOS, Part("<|fim_prefix|>", special=True), Part(text, joined=True)), text, ("<|eot|>", text))
-    params = SamplingParams(7, (text, "\n\n"), 0.5, 3, 0.25, 11, 1234)
+    prompt = Prompt(
+        (BOS, Part("<|fim_prefix|>", special=True), Part(text, joined=True)), text, ("<|eot|>", text), (text,), text
+    )
+    params = SamplingParams(7, (text, "\n\n"), 0.5, 3, 0.25, 11, 1234, (5, 6), text)
     message = _passed(wire.generate(5, prompt, params, is_explicit=False))
     assert (message["op"], message["id"], message["explicit"]) == ("generate", 5, False)
     assert (wire.prompt(message), wire.params(message)) == (prompt, params)
@@ -75,13 +77,24 @@ def test_the_last_step() -> None:
 
 @pytest.mark.parametrize("path", ["/models/a b.gguf", "C:\\é.gguf", "/tmp/\udcff.gguf"])
 def test_loads(path: str) -> None:
-    spec = LoadSpec("llama.cpp", path, 2048, 4, ("<|a|>", "<|b|>"), max_window=4096, gpu_layers=7)
+    adapters = (Adapter(path, 0.5), Adapter("b"))
+    spec = LoadSpec("llama.cpp", path, 2048, 4, ("<|a|>",), max_window=4096, gpu_layers=7, adapters=adapters)
     message = _passed(wire.load(1, spec))
     assert (message["op"], wire.load_spec(message)) == ("load", spec)
 
 
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_texts_and_their_vectors(text: str) -> None:
+    message = _passed(wire.embed(7, (text, "")))
+    assert (message["op"], message["id"], tuple(message["texts"])) == ("embed", 7, (text, ""))
+    vectors = ((0.6, -0.8), (1.0, 1e-30))
+    assert wire.to_vectors(_passed(wire.embedded(7, vectors))) == vectors
+    assert wire.to_vectors(_passed(wire.embedded(7, ()))) == ()
+
+
 def test_what_was_loaded() -> None:
-    info = ModelInfo("llama 1B Q4", 4096, ("<|a|>",), ("<b>", "<c>"), True, True, "CUDA0 é", ("all of it", "é"), True)
+    can = {"can_score": True, "can_embed": True, "has_chat_template": True, "is_on_gpu": True}
+    info = ModelInfo("llama 1B Q4", 4096, ("<|a|>",), ("<b>", "<c>"), device="CUDA0 é", plan=("all", "é"), **can)
     message = _passed(wire.loaded(1, info))
     assert (message["op"], wire.model_info(message)) == ("loaded", info)
 

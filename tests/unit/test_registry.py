@@ -11,7 +11,7 @@ from codels.errors import ModelError, UserError
 from codels.prompt import Order
 from codels.prompt.families import FAMILIES
 from codels.registry import store
-from codels.registry.card import ModelCard, ModelFile, parse
+from codels.registry.card import AdapterFile, ModelCard, ModelFile, parse
 from codels.registry.memory import BITS_PER_WEIGHT
 
 HEAD = 'id = "m"\nbackend = "llama.cpp"\n'
@@ -20,6 +20,18 @@ FILE = '[[files]]\npath = "m.gguf"\n'
 
 def test_the_least_card() -> None:
     assert parse(HEAD + FILE, "m.toml") == ModelCard("m", "llama.cpp", (ModelFile("m.gguf"),))
+
+
+ADAPTER = '[[adapters]]\npath = "a.gguf"\n'
+
+
+def test_a_card_with_adapters() -> None:
+    pulled = (
+        f'[[adapters]]\npath = "b.gguf"\nsize = 7\nsha256 = "{"0a" * 32}"\nrepo = "o/b"\nrevision = "abc"\nscale = 2\n'
+    )
+    card = parse(HEAD + FILE + ADAPTER + pulled, "m.toml")
+    assert card.adapters == (AdapterFile("a.gguf"), AdapterFile("b.gguf", 7, "0a" * 32, "o/b", "abc", scale=2))
+    assert card.needed("") == card.all_files == (*card.files, *card.adapters)
 
 
 def test_a_full_card() -> None:
@@ -71,6 +83,14 @@ BROKEN = [
     (HEAD + "[[files]]\nrepo = 'o/m'\npath = 'a/../../m'\n", "file 1: path must lie inside the repository"),
     (HEAD + "[[files]]\nrepo = 'o/m'\npath = 'a\\m'\n", "file 1: path must lie inside the repository"),
     (HEAD + FILE + FILE, "two files have the same path"),
+    (HEAD + FILE + "[[adapters]]\npath = 'm.gguf'\n", "two files have the same path"),
+    (HEAD + FILE + "[adapters]\npath = 'a'\n", "adapters must be [[adapters]] tables, or none"),
+    (HEAD + FILE + "[[adapters]]\nscale = 1\n", "adapter 1: path is missing"),
+    (HEAD + FILE + ADAPTER + "scale = '1'\n", "adapter 1: scale must be a number other than 0, not '1'"),
+    (HEAD + FILE + ADAPTER + "scale = 0\n", "adapter 1: scale must be"),
+    (HEAD + FILE + ADAPTER + "scale = nan\n", "adapter 1: scale must be"),
+    (HEAD + FILE + ADAPTER + "quantisation = 'Q8_0'\n", "adapter 1: unknown fields quantisation; known are path"),
+    (HEAD + FILE + "[[adapters]]\nrepo = 'o/a'\npath = '../a'\n", "adapter 1: path must lie inside the repository"),
     ("id = 5\nbackend = 'fake'\n" + FILE, "id must be a name of letters, digits and . _ + -, not 5"),
     ("id = ''\nbackend = 'fake'\n" + FILE, "id must be a name of letters, digits and . _ + -, not ''"),
     ("id = '../m'\nbackend = 'fake'\n" + FILE, "id must be a name of letters"),
