@@ -13,6 +13,7 @@ from codels.generation import Part, Prompt, SamplingParams, Stats, Step
 from codels.registry import store
 
 BUILT_IN = str(store.locate(store.find("codels-tiny")))
+WINDOW = store.find("codels-tiny").context_window
 GPU_LAYERS = int(os.environ["CODELS_TEST_GPU_LAYERS"]) if "CODELS_TEST_GPU_LAYERS" in os.environ else None
 """As in `LoadSpec`: without it a GPU is used where the installed llama.cpp can; 0 keeps to the CPU."""
 

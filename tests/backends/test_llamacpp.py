@@ -118,7 +118,8 @@ def test_cancelled_inside_the_decoding_of_a_token(model: LlamaCpp, monkeypatch: 
     with monkeypatch.context() as patch:
         _cancelled_in_slice(patch, cancel, 4)  # one for the last token of the prompt, then one a token
         heard = ask(model, cancel=cancel)
-    assert heard.text == "".join(step.text for step in whole.steps[:3])
+    said = "".join(step.text for step in whole.steps[:3])
+    assert heard.text in ((said,) if model._n_beams == 1 else ("", said))  # a line that is searched for is said whole
     assert heard.stats.why_stopped == "cancelled"
     assert ask(model).text == whole.text
 
@@ -157,6 +158,7 @@ def test_candidates_differ_by_their_seed_and_repeat_with_it(model: LlamaCpp) -> 
     def sampled(seed: int) -> str:
         return ask(model, CODE, SamplingParams(24, temperature=0.8, seed=seed)).text
 
+    sampled(0)  # from here on the prompt is read, in the same pieces each time
     first = [sampled(seed) for seed in range(4)]
     assert len(set(first)) > 1
     assert [sampled(seed) for seed in range(4)] == first

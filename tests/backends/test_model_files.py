@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from answers import BUILT_IN, Open, ask
+from answers import BUILT_IN, WINDOW, Open, ask
 
 from codels import backends
 from codels.backends import Backend, LoadSpec
@@ -112,7 +112,7 @@ def test_no_memory_for_the_context_gives_the_model_back(monkeypatch: pytest.Monk
     assert len(freed) == len(tried) > 1
 
 
-@pytest.mark.parametrize(("wanted", "n"), [(0, 1024), (128, 128), (512, 512), (100_000, 1024)])
+@pytest.mark.parametrize(("wanted", "n"), [(0, WINDOW), (128, 128), (512, 512), (100_000, WINDOW)])
 def test_the_context_window_is_never_larger_than_the_model_was_trained_for(opened: Opened, wanted: int, n: int) -> None:
     assert opened(LoadSpec("llama.cpp", BUILT_IN, wanted)).info.context_window == n
 

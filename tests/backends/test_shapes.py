@@ -16,7 +16,7 @@ from codels.generation import Part, SamplingParams
 
 pytest.importorskip("codels.backends.llamanative", exc_type=ImportError)
 
-TINY = _Shape(2, 64, 4, 2, 96, 5003)
+TINY = _Shape(2, 64, 4, 2, 96, 9003)
 
 
 @pytest.mark.parametrize("quantisation", ["", ":q8_0", ":Q4_0"])
@@ -26,9 +26,9 @@ def test_a_shape_is_a_model_that_runs(monkeypatch: pytest.MonkeyPatch, quantisat
     monkeypatch.setitem(shapes.SHAPES, "tiny", shape)
     with shapes.written(f"tiny{quantisation}") as path:
         read = ggufshape.read(path)
-        assert (read.layers, read.kv_width, read.trained_window, read.vocabulary) == (2, 2 * 2 * 32, 32_768, 5003)
+        assert (read.layers, read.kv_width, read.trained_window, read.vocabulary) == (2, 2 * 2 * 32, 32_768, 9003)
         model = llamacpp.load(LoadSpec("llama.cpp", str(path), 512, markers=MARKERS), lambda _fraction: True)
-        assert model._vocabulary.n == 5003
+        assert model._vocabulary.n == 9003
         assert model.info.markers == MARKERS[:-1]
         assert len(model.tokenize(Part("def main():\n    return None\n"))) < 15  # words, not letters
         assert ask(model, "def main():", SamplingParams(8)).stats.n_decoded

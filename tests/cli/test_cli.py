@@ -13,6 +13,7 @@ import pytest
 from commands import PATIENCE_S, codels, start, write_script
 
 from codels import __version__
+from codels.registry import store
 
 MINUTE = 60_000
 
@@ -81,7 +82,7 @@ def test_doctor_finds_all_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert (said.code, said.err) == (0, "")
     for words in (f"codels {__version__}", "✓ llama-cpp-python", "✓ model codels-tiny: python", "✓ its sha256"):
         assert words in said.out
-    assert "family codels, order spm, context window 1024 tokens" in said.out
+    assert f"family codels, order spm, context window {store.find(store.BUILT_IN).context_window} tokens" in said.out
     assert "is followed by" in said.out
     assert said.out.endswith("✓ all works\n")
     assert "✗" not in said.out

@@ -156,7 +156,7 @@ def test_a_model_whose_file_is_another_now_is_loaded_again(home: Home) -> None:
 )
 def test_a_model_that_was_chosen_and_cannot_be_loaded_gives_way(home: Home, script: Json, sentence: str) -> None:
     path = home.add("big", **script)
-    path.write_text(path.read_text().ljust(20_000_000))  # bigger than the built-in model
+    path.write_text(path.read_text().ljust(100_000_000))  # bigger than the built-in model
 
     async def test() -> None:
         async with home.server() as client:

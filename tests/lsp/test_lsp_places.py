@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from shared_server import Shared
 
+from codels.registry import store
+
 POSITIONS = [
     # text, line, character asked for, character of the range
     ("y = ", 0, 4, 4),
@@ -97,7 +99,7 @@ def test_the_built_in_model_answers(built_in: Shared, text: str, line: int, char
     assert status["lastStats"]["n_prompt"] > 0
     assert items or status["lastReason"]
     assert status["device"]
-    assert "context 1,024 tokens" in "; ".join(status["plan"])
+    assert f"context {store.find(store.BUILT_IN).context_window:,} tokens" in "; ".join(status["plan"])
 
 
 @pytest.mark.model

@@ -44,7 +44,11 @@ def test_the_built_in_models_shape_is_its_cards() -> None:
     card = store.find("codels-tiny")
     path = store.locate(card)
     shape = ggufshape.read(path)
-    assert (shape.size_bytes, shape.layers, shape.trained_window) == (path.stat().st_size, card.layers, 1024)
+    assert (shape.size_bytes, shape.layers, shape.trained_window) == (
+        path.stat().st_size,
+        card.layers,
+        card.context_window,
+    )
     assert (shape.kv_width, shape.head_dims) == (2 * card.layers * card.kv_heads * card.head_dim, (64, 64))
 
 
