@@ -13,7 +13,7 @@ class CancelToken:
 
     _event: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _callbacks: list[Callable[[], None]] = field(default_factory=list)
+    _callbacks: list[Callable[[], object]] = field(default_factory=list)
 
     @property
     def is_cancelled(self) -> bool:
@@ -28,7 +28,7 @@ class CancelToken:
             for callback in callbacks:
                 callback()
 
-    def on_cancel(self, callback: Callable[[], None]) -> None:
+    def on_cancel(self, callback: Callable[[], object]) -> None:
         with self._lock:
             if not self._event.is_set():
                 self._callbacks.append(callback)

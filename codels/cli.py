@@ -65,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     try_.set_defaults(run=_try)
 
     doctor = commands.add_parser("doctor", help="what is installed, and whether it works")
-    doctor.add_argument("--model", default="", metavar="ID", help="a model id, or the path of a .gguf file")
+    doctor.add_argument("of", nargs="?", default="", metavar="MODEL", help="a model id, or the path of a .gguf file")
+    doctor.add_argument("--model", default="", metavar="ID", help="the same")
     doctor.set_defaults(run=_doctor)
 
     bench = commands.add_parser("bench", help="measure a typist's session through the real server")
@@ -154,7 +155,7 @@ def _try(_options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     from codels.commands.doctor import doctor
 
-    return doctor(options.model)
+    return doctor(options.of or options.model)
 
 
 def _bench(options: argparse.Namespace) -> int:

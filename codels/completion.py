@@ -128,7 +128,8 @@ class Completer:
         site, model, clock = task.request.site, task.request.model, task.clock
         for _ in range(MAX_FITS):
             density = self._chars_per_token.get((model.id, site.snapshot.uri), CHARS_PER_TOKEN)
-            window = budget.fit(site, task.snippets, int(_max_prompt(task.request) * density))
+            n_chars = int(_max_prompt(task.request) * density)
+            window = budget.fit(site, task.snippets, min(n_chars, model.max_chars or n_chars))
             clock.lap("budget")
             prompt = render(model.family, model.order, window, _place(site))
             if model.copies:

@@ -3,10 +3,12 @@
 CodelsError
 ├── UserError              a path, position, model id or option that does not exist or fit
 ├── ModelError             a model file that cannot be used
-│   └── MarkerMissing      its vocabulary lacks a marker that its family needs
+│   ├── MarkerMissing      its vocabulary lacks a marker that its family needs
+│   └── OutOfMemory        it did not fit: a backend tries again, smaller
 ├── DownloadError          a file of a model could not be fetched; the message says what is kept and what helps
 │   └── Stopped            somebody stopped it
 ├── PromptTooLong          more tokens than the context window holds: fit again, smaller
+├── Cancelled              somebody cancelled what was asked; there is no half answer
 ├── EngineDown             the engine process is not there (loading, crashed, stopped)
 └── BackendMissing         the library behind a backend is not installed
 """
@@ -37,6 +39,10 @@ class MarkerMissing(ModelError):
         self.marker = marker
 
 
+class OutOfMemory(ModelError):
+    """A model or its context did not fit into memory."""
+
+
 class DownloadError(CodelsError):
     """A file of a model could not be fetched from the hub."""
 
@@ -52,6 +58,10 @@ class PromptTooLong(CodelsError):
         super().__init__(f"the prompt has {n_prompt} tokens, at most {n_limit} fit this context window")
         self.n_prompt = n_prompt
         self.n_limit = n_limit
+
+
+class Cancelled(CodelsError):
+    """What was asked was cancelled before there was an answer."""
 
 
 class EngineDown(CodelsError):

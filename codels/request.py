@@ -11,6 +11,7 @@ from codels.core import Site
 from codels.gate import Gate
 from codels.generation import Prompt, SamplingParams, Step
 from codels.prompt import Family, Order
+from codels.prompt.budget import MAX_CHARS
 from codels.settings import Settings
 
 
@@ -34,6 +35,8 @@ class Model:
     gate: Gate | None = None
     copies: bool = False
     """Whether its decoding profits from texts to copy from."""
+    max_chars: int = MAX_CHARS
+    """Of a prompt, whatever its window could hold; 0: as many as that."""
 
 
 @dataclass(frozen=True, slots=True)

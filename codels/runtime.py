@@ -1,4 +1,4 @@
-"""Settings → card → file → backend → engine → completer: the one place that puts them together."""
+"""Settings → choice → file → backend → engine → completer: the one place that puts them together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from codels import hardware
@@ -21,11 +21,12 @@ from codels.dispatch.selection import Selection, limit_bytes
 from codels.dispatch.ways import Choice
 from codels.engine.client import EngineClient, State, Status
 from codels.errors import CodelsError, EngineDown, ModelError
-from codels.prompt import Family, Order
-from codels.prompt.families import FAMILIES
+from codels.examination import CHECKING, Examiner
+from codels.probe import Verdict
 from codels.registry.card import ModelCard
 from codels.registry.speeds import Meter
 from codels.request import Model, Request
+from codels.resolve import resolve
 from codels.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,8 +56,12 @@ class Runtime:
         self.choices: dict[Role, Choice] = {}
         self.card: ModelCard | None = None
         self.model: Model | None = None
+        self.verdict: Verdict | None = None
         self._load: Load | None = None
         self._meter: Meter | None = None
+        self._is_loading = True
+        self._checking: Status | None = None
+        self._examiner = Examiner(self.engine, self._show_checking)
         self._told: set[str] = set()
 
     async def start(self, process: asyncio.subprocess.Process | None = None) -> None:
@@ -64,7 +69,7 @@ class Runtime:
         await self.engine.start(process)
 
     def configure(self, settings: Settings) -> None:
-        """Take new settings; another model or thread count loads again, and nothing waits for that."""
+        """Take new settings; another model, or another way to load it, loads again, and nothing waits for that."""
         if settings.wanted(Role.COMPLETION) != self.settings.wanted(Role.COMPLETION):
             self._told.clear()
         self.settings = settings
@@ -89,20 +94,19 @@ class Runtime:
         if choice.card is None:
             raise ModelError(choice.reason)
         if choice.card == self.card:
-            await self.engine.ready()
+            await self.ready()
             assert self.model
             yield self.engine, self.model
             return
         limit = limit_bytes(self.settings, hardware.measure()) - completion.need_bytes
         async with self._pool.use(load_spec(choice.card, self.settings), choice.need_bytes, limit) as engine:
-            info = engine.status.info
-            assert info
-            yield engine, resolve(choice.card, info)[0]
+            assert engine.status.info
+            yield engine, resolve(choice.card, engine.status.info)[0]
 
     async def complete(self, site: Site, is_explicit: bool, cancel: CancelToken) -> Answer:
         """What to offer at `site`, or why nothing. A model that fails is told to the user, once."""
         if self.model is None:
-            return Answer(reason=self.engine.status.message)
+            return Answer(reason=self.status.message)
         try:
             answer = await self._completer.complete(Request(site, self.model, self.settings, is_explicit, cancel))
         except CodelsError as error:
@@ -118,8 +122,21 @@ class Runtime:
 
     async def stop(self) -> None:
         self._chooser.stop()
+        self._examiner.stop()
         self._save_speed()
         await asyncio.gather(self.engine.stop(), self._pool.stop())
+
+    @property
+    def status(self) -> Status:
+        """The engine's; while a loaded model is checked, loading goes on."""
+        return self._checking or self.engine.status
+
+    async def ready(self) -> None:
+        """Wait until the model can be used. Raises `EngineDown` with the reason where it cannot be."""
+        await self.engine.ready()
+        while self._examiner.is_busy:
+            await self._examiner.wait()
+            await self.engine.ready()
 
     def _take(self, selection: Selection) -> None:
         for notice in selection.notices:
@@ -150,14 +167,15 @@ class Runtime:
 
     def _follow(self, status: Status) -> None:
         """A model that the dispatcher has chosen and that cannot be loaded gives way to the next one."""
-        was_loading = self.model is None
+        was_loading, self._is_loading = self._is_loading, status.info is None
         self._take_status(status)
         if self.card and (status.state is State.FAILED or (status.state is State.DOWN and was_loading)):
             self._chooser.give_up(self.choices[Role.COMPLETION], status.message)
 
     def _save_speed(self) -> None:
         """For the dispatcher, whose estimates are of the CPU."""
-        if self._meter and self._chooser.has_gpu is False:
+        info = self.engine.status.info
+        if self._meter and info and not info.is_on_gpu:
             self._meter.save()
         self._meter = None
 
@@ -166,57 +184,29 @@ class Runtime:
         self._tell(f"{card.id} is not on this machine: {fetch}, and until then another one serves")
 
     def _take_status(self, status: Status) -> None:
-        self.model = None
+        self.model = self._checking = None
+        self._examiner.stop()
         if status.info and self.card:
-            self.model, notice = resolve(self.card, status.info)
-            if notice:
-                self._tell(notice)
+            self._examiner.begin(self.card, status.info, partial(self._use, self.card, status.info))
         if status.state is State.FAILED:
             self._tell(status.message)
-        self._on_status(status)
+        if not self._checking:
+            self._on_status(status)
+
+    def _use(self, card: ModelCard, info: ModelInfo, verdict: Verdict | None) -> None:
+        self.verdict = verdict
+        self.model, notice = resolve(card, info, verdict)
+        if notice:
+            self._tell(notice)
+        if self._checking:
+            self._checking = None
+            self._on_status(self.engine.status)
+
+    def _show_checking(self, fraction: float) -> None:
+        self._checking = Status(State.LOADING, CHECKING, fraction)
+        self._on_status(self._checking)
 
     def _tell(self, notice: str) -> None:
         if notice not in self._told:
             self._told.add(notice)
             self._on_notice(notice)
-
-
-def resolve(card: ModelCard, info: ModelInfo) -> tuple[Model, str]:
-    """How the loaded model is to be prompted, and a sentence where that is less than its card promises.
-
-    The card names the family; without a card the vocabulary decides, never the file's name.
-    """
-    known = set(info.markers)
-    if card.family:
-        family, order = FAMILIES[card.family], card.order
-        missing = [m for m in family.template(order) if isinstance(m, str) and m not in known]
-        if not missing:
-            return _model(card, info, family, order), ""
-        notice = f"{card.id}: its vocabulary has no {missing[0]}, which family {family.name} needs"
-    else:
-        fitting = _fitting(known)
-        if fitting:
-            family, *others = fitting
-            order = Order.PSM if family.psm and not family.is_own else Order.SPM
-            also = f"; {', '.join(other.name for other in others)} would fit as well" if others else ""
-            said = f"{card.id} has no card: its vocabulary has the fill-in-the-middle markers of family {family.name}"
-            return _model(card, info, family, order), f"{said}, which are used{also}"
-        notice = f"{card.id} has no fill-in-the-middle tokens"
-    plain = _model(card, info, FAMILIES["plain"], Order.PSM)
-    return plain, f"{notice}; it only sees the text before the caret"
-
-
-def _fitting(known: set[str]) -> list[Family]:
-    """The families whose markers are all there and of whose other markers the fewest are missing; the richest first."""
-    families = [f for f in FAMILIES.values() if f.markers and not f.opening and known.issuperset(f.markers)]
-    n_missing = {f.name: len(set(f.all_markers) - known) for f in families}
-    least = min(n_missing.values(), default=0)
-    return sorted((f for f in families if n_missing[f.name] == least), key=lambda f: -len(f.all_markers))
-
-
-def _model(card: ModelCard, info: ModelInfo, family: Family, order: Order) -> Model:
-    repo_markers = (*family.repo_psm, *family.repo_spm, *family.file)
-    if not {marker for marker in repo_markers if isinstance(marker, str)} <= set(info.markers):
-        family = replace(family, repo_psm=(), repo_spm=(), file=())
-    copies = bool(card.copy_weights)
-    return Model(card.id, family, order, info.context_window, card.languages, card.gate, copies)

@@ -13,7 +13,7 @@ from codels.core import Role
 from codels.gate import Eagerness
 
 AUTO = "auto"
-"""In place of a model: the one that was chosen with `codels models use`, else the best for this machine."""
+"""Chosen for the machine. For a model: the one of `codels models use`, else the best that this machine serves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,10 @@ class Settings:
     """CPU threads of the model; 0 means one less than there are cores, and at least one."""
     memory_mb: int = 0
     """What all loaded models may take together, in MB (1,000,000 bytes); 0 means half of the machine's memory."""
+    context_window: int = 0
+    """Tokens that the model can look at; 0 takes as many as the machine reads in time."""
+    gpu_layers: int | None = None
+    """Layers of the model on the GPU; None ("auto") takes as many as fit, 0 the CPU alone."""
 
     def wanted(self, role: Role) -> str:
         """The model that was named for a role, or `AUTO`."""
@@ -62,6 +66,12 @@ _MODEL: _Check = (
     lambda value: isinstance(value, str) and bool(value.strip()),
     f'a model id, the path of a GGUF file or "{AUTO}"',
 )
+
+
+def _or_0(low: int, high: int) -> _Check:
+    is_within, words = _whole(low, high)
+    return lambda value: is_within(value) or (value == 0 and value is not False), f"0 or {words}"
+
 
 _BOOL: _Check = (lambda value: isinstance(value, bool), "true or false")
 
@@ -88,12 +98,26 @@ _CHECKS: dict[str, _Check] = {
     "offline": _BOOL,
     "threads": _whole(0, 256),
     "memory_mb": _whole(0, 16_000_000),
+    "context_window": _or_0(512, 1 << 20),
+    "gpu_layers": (
+        lambda value: value == AUTO or _whole(0, 999)[0](value),
+        '"auto" or a whole number from 0 to 999',
+    ),
 }
 
-_READ: dict[str, Callable[[Any], Any]] = {"disabled_languages": tuple, "eagerness": Eagerness}
+_READ: dict[str, Callable[[Any], Any]] = {
+    "disabled_languages": tuple,
+    "eagerness": Eagerness,
+    "gpu_layers": lambda value: None if value == AUTO else value,
+}
 """JSON's value as the setting's, where they differ; `models` is read by `_models`."""
 
-_SHOWN: dict[str, Callable[[Any], Any]] = {"disabled_languages": list, "eagerness": str, "models": dict}
+_SHOWN: dict[str, Callable[[Any], Any]] = {
+    "disabled_languages": list,
+    "eagerness": str,
+    "models": dict,
+    "gpu_layers": lambda value: AUTO if value is None else value,
+}
 """The other way round, for people."""
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from codels import verdicts
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_models_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -26,3 +28,9 @@ def shared() -> Path:
     if not path.is_dir():
         pytest.skip(f"{path} does not exist; CODELS_SHARED can name another folder with the test data")
     return path
+
+
+@pytest.fixture(autouse=True)
+def _verdicts(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is found out about models in a test is forgotten after it."""
+    monkeypatch.setattr(verdicts, "folder", lambda: tmp_path_factory.getbasetemp() / "verdicts")

@@ -16,6 +16,7 @@ from codels.cancel import CancelToken
 from codels.copyweights import CopyWeights
 from codels.errors import UserError
 from codels.generation import Part, Prompt, SamplingParams, Step
+from codels.machine import Devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +26,36 @@ class LoadSpec:
     backend: str
     path: str
     context_window: int = 0
-    """Tokens; 0 takes what the model was trained on."""
+    """Tokens, up to what the model was trained on; 0: chosen for the machine."""
     threads: int = 1
     markers: tuple[str, ...] = ()
     copy_weights: CopyWeights = ()
     """Of `backends/copying.py`; none leaves copying out."""
     beams: int = 1
     """Starts of the first line that grow side by side (`backends/beams.py`); 1 is greedy. Plain attention only."""
+    max_window: int = 0
+    """What the card says the model was trained on, in tokens; 0: the file's own word counts."""
+    gpu_layers: int | None = None
+    """None: chosen for the machine; 0: the CPU alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What was loaded. `markers` are single special tokens of its vocabulary."""
+    """What was loaded. `markers` are single special tokens of its vocabulary. `device` is what runs it, for people, and
+    `plan` the sentences that say why; `is_on_gpu`: with all its layers.
+    """
 
     description: str
     context_window: int
     markers: tuple[str, ...] = ()
+    ordinary: tuple[str, ...] = ()
+    """Markers that its vocabulary has as ordinary tokens, which no prompt can say: the file was converted wrongly."""
+    has_chat_template: bool = False
+    can_score: bool = False
+    """Whether the backend is a `Scorer` for this model."""
+    device: str = ""
+    plan: tuple[str, ...] = ()
+    is_on_gpu: bool = False
 
 
 class Backend(Protocol):
@@ -81,7 +96,10 @@ class Scorer(Protocol):
     """A backend that can say how likely a text is, which the probe of a model needs."""
 
     def score(self, prompt: Prompt, text: str, cancel: CancelToken) -> Score:
-        """`prompt.heal` stands before `text` and is not counted. Raises `PromptTooLong`, `MarkerMissing`."""
+        """`prompt.heal` stands before `text` and its tokens are not counted, but for one that `text` shares.
+
+        Raises `PromptTooLong`, `MarkerMissing`, `Cancelled`.
+        """
         ...
 
 
@@ -101,7 +119,7 @@ BACKENDS = {
     "fake": "codels.backends.fake",
 }
 
-_LIBRARIES = {"codels.backends.llamacpp": "codels.backends.llamanative"}
+_LIBRARIES = {"codels.backends.llamacpp": "codels.backends.llamaload"}
 """Where the heavy import is not in the module itself."""
 
 
@@ -111,6 +129,13 @@ def load(spec: LoadSpec, on_progress: OnProgress) -> Backend:
     if module is None:
         raise UserError(f"there is no backend {spec.backend!r}; known are {', '.join(BACKENDS)}")
     return cast(Loader, importlib.import_module(module).load)(spec, on_progress)
+
+
+def devices() -> Devices:
+    """What the llama.cpp that is installed can use, and why not more. Loads no model. Raises `BackendMissing`."""
+    from codels.backends import llamacpp
+
+    return llamacpp.devices()
 
 
 def warm(backend: str) -> None:

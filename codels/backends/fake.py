@@ -1,11 +1,13 @@
 """A scripted model: its file is JSON, its tokens are characters. Tests and editors' demonstrations use it.
 
     {"answers": {"def add(a, b):\\n    ": "return a + b"}, "load_ms": 0, "step_ms": 0,
-     "prefill_ms": {"slow = ": 1000}, "dies_on": "", "dies_loading": false}
+     "prefill_ms": {"slow = ": 1000}, "dies_on": "", "dies_loading": false, "chat_template": false,
+     "scores": {"<|fim_prefix|>…<|fim_suffix|>…<|fim_middle|>": [-0.1, -0.2]}, "score_ms": 0}
 
 The answer is the one whose key ends the text before the caret (the longest wins; "" matches always), and so is
 the time before it; a list holds one answer per seed. Prompts must end with the text before the caret: suffix-first
-or plain families.
+or plain families. `scores` has, for a prompt's markers with `…` for its texts, the log-probabilities of each character
+of any text and of the end behind it; "" is for all others. Only a script that has it says that it can score.
 """
 
 from __future__ import annotations
@@ -18,10 +20,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from codels.backends import LoadSpec, ModelInfo, OnProgress
+from codels.backends import LoadSpec, ModelInfo, OnProgress, Score
 from codels.backends.llamatext import common_prefix
 from codels.cancel import CancelToken
-from codels.errors import MarkerMissing, ModelError, PromptTooLong
+from codels.errors import Cancelled, MarkerMissing, ModelError, PromptTooLong
 from codels.generation import BOS, Part, Prompt, SamplingParams, Stats, Step
 
 _SLICE_MS = 5
@@ -65,7 +67,9 @@ class FakeModel:
         self._ids = {marker: -2 - index for index, marker in enumerate(known)}
         self._cached: list[int] = []
         window = spec.context_window or 2048
-        self.info = ModelInfo("scripted", window, tuple(m for m in spec.markers if m in self._ids))
+        markers = tuple(m for m in spec.markers if m in self._ids)
+        has_template, can_score = script.get("chat_template", False), "scores" in script
+        self.info = ModelInfo("scripted", window, markers, (), has_template, can_score)
 
     def tokenize(self, part: Part) -> list[int]:
         if not part.special:
@@ -95,6 +99,20 @@ class FakeModel:
             stats = replace(stats, n_decoded=stats.n_decoded + 1)
             yield Step.of(char, ord(char), -0.1, stats)
         yield Step(stats=replace(stats, why_stopped="cancelled" if cancel.is_cancelled else why))
+
+    def score(self, prompt: Prompt, text: str, cancel: CancelToken) -> Score:
+        tokens = [token for part in prompt.parts for token in self.tokenize(part)]
+        n_all = len(tokens) + len(prompt.heal) + len(text)
+        if n_all > self.info.context_window:
+            raise PromptTooLong(n_all, self.info.context_window)
+        self._cached = tokens
+        _Waiter(cancel).sleep_ms(self._script.get("score_ms", 0))
+        if cancel.is_cancelled:
+            raise Cancelled("the scoring was cancelled")
+        scores = self._script.get("scores", {})
+        form = "".join(part.text if part.special else "…" for part in prompt.parts)
+        each, end = scores.get(form, scores.get("", [-1.0, -1.0]))
+        return Score((each,) * len(text), end)
 
     def close(self) -> None:
         self._cached = []

@@ -9,49 +9,67 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from codels.backends import LoadSpec, ModelInfo, OnProgress
+from codels.backends import LoadSpec, OnProgress, Score, gpuproblem
 from codels.backends.copying import CopyModel, Lines
-from codels.backends.llamatext import Spelling, TextStream, common_prefix
+from codels.backends.kvcache import KvCache
+from codels.backends.llamatext import Spelling, TextStream
+from codels.backends.plan import N_SLICE
 from codels.cancel import CancelToken
-from codels.errors import BackendMissing, ModelError, PromptTooLong
+from codels.errors import BackendMissing, Cancelled, ModelError, PromptTooLong
 from codels.generation import Part, Prompt, SamplingParams, Stats, Step
+from codels.machine import Devices
 
 if TYPE_CHECKING:
-    from codels.backends.llamanative import Context
+    from codels.backends.llamaload import Loaded
     from codels.backends.llamasampling import Sampler
     from codels.backends.llamasearch import Copying
     from codels.backends.llamavocab import Vocabulary
 
-N_SLICE = 64
-"""Tokens of one decode call: cancelling waits for at most one slice where the native abort does not work (GPU)."""
-
 
 def load(spec: LoadSpec, on_progress: OnProgress) -> LlamaCpp:
+    with _importing():
+        from codels.backends import llamaload
+    return LlamaCpp(spec, llamaload.open_planned(spec, on_progress))
+
+
+def devices() -> Devices:
+    with _importing():
+        from codels.backends import llamadevices
+    return llamadevices.find()
+
+
+@contextmanager
+def _importing() -> Iterator[None]:
     try:
-        from codels.backends import llamanative
+        yield
     except (ImportError, OSError, RuntimeError) as error:  # the latter two from a shared library that does not fit
-        raise BackendMissing(
-            f"llama-cpp-python cannot be imported ({error}); install it with: pip install llama-cpp-python"
-        ) from error
-    context = llamanative.open_model(spec, N_SLICE, on_progress)
-    return LlamaCpp(spec, context)
+        remedy = gpuproblem.import_problem(str(error))
+        raise BackendMissing(f"llama-cpp-python cannot be imported ({error}); {remedy}") from error
 
 
 class LlamaCpp:
-    """A GGUF model. `_cached` are the tokens whose keys and values the context holds, in order."""
+    """A GGUF model. `_cached` are the tokens that the cache holds of the text at work, in order."""
 
-    def __init__(self, spec: LoadSpec, context: Context) -> None:
-        self._context = context
+    def __init__(self, spec: LoadSpec, loaded: Loaded) -> None:
+        self._context = context = loaded.context
         self._vocabulary: Vocabulary = context.vocabulary
-        self._cached: list[int] = []
+        self._cache = KvCache(context, loaded.plan.n_sequences, context.n_cells)
         self._copy_weights = spec.copy_weights
         self._n_beams = spec.beams
         self._lines = Lines(lambda line: self.tokenize(Part(line, joined=True)))
         markers = tuple(m for m in spec.markers if m in self._vocabulary.special)
-        self.info = ModelInfo(context.description, context.n_ctx, markers)
+        ordinary = tuple(m for m in spec.markers if self._vocabulary.has_ordinary(m))
+        self.info = replace(
+            loaded.info(markers), ordinary=ordinary, has_chat_template=context.has_chat_template, can_score=True
+        )
+
+    @property
+    def _cached(self) -> list[int]:
+        return self._cache.tokens
 
     def tokenize(self, part: Part) -> list[int]:
         return self._vocabulary.tokenize(part)
@@ -60,11 +78,11 @@ class LlamaCpp:
         clock = _Clock(params.max_ms)
         params = replace(params, avoid=self._vocabulary.alike(params.avoid))
         tokens = [token for part in prompt.parts for token in self.tokenize(part)] or self._vocabulary.start
-        max_prompt = self._context.n_ctx - params.max_tokens - len(prompt.heal.encode("utf-8", "replace"))
-        if len(tokens) > max_prompt:
-            raise PromptTooLong(len(tokens), max_prompt)
+        n_more = params.max_tokens + len(prompt.heal.encode("utf-8", "replace"))
+        if len(tokens) > self._context.n_ctx - n_more:
+            raise PromptTooLong(len(tokens), self._context.n_ctx - n_more)
         self._context.arm(cancel)
-        n_reused = self._reuse(tokens)
+        n_reused = self._cache.reuse(tokens, n_more + self._context.n_branch_cells)
         stats = Stats(n_prompt=len(tokens), n_reused=n_reused)
         why = self._prefill(tokens, cancel, clock)
         stats = replace(stats, prefill_ms=clock.ms())
@@ -77,15 +95,25 @@ class LlamaCpp:
         why = "cancelled" if cancel.is_cancelled else why
         yield Step(stats=replace(stats, why_stopped=why))
 
+    def score(self, prompt: Prompt, text: str, cancel: CancelToken) -> Score:
+        from codels.backends.llamascore import Scoring
+
+        tokens = [token for part in prompt.parts for token in self.tokenize(part)] or self._vocabulary.start
+        scoring = Scoring(self._context, prompt, text)
+        if len(tokens) + len(scoring.said) > self._context.n_ctx:
+            raise PromptTooLong(len(tokens) + len(scoring.said), self._context.n_ctx)
+        self._context.arm(cancel)
+        self._cache.reuse(tokens, len(scoring.said))
+        is_read = not self._prefill(tokens[:-1], cancel, _Clock(0))
+        score = (
+            scoring.run(tokens[-1], lambda piece: self._cache.evaluate(piece, len(piece)), N_SLICE) if is_read else None
+        )
+        if score is None or cancel.is_cancelled:
+            raise Cancelled("the scoring was cancelled")
+        return score
+
     def close(self) -> None:
         self._context.close()
-
-    def _reuse(self, tokens: list[int]) -> int:
-        """Keep the cached tokens that this prompt shares; at least the last one is evaluated, for its logits."""
-        n_shared = min(common_prefix(self._cached, tokens), len(tokens) - 1)
-        if n_shared < len(self._cached):
-            self._keep(n_shared)
-        return len(self._cached)
 
     def _prefill(self, tokens: list[int], cancel: CancelToken, clock: _Clock) -> str:
         """Evaluate what is not cached, in slices; what is done stays usable. Returns why it stopped, or ""."""
@@ -95,29 +123,13 @@ class LlamaCpp:
             if clock.is_late:
                 return "time"
             n_done = len(self._cached)
-            if not self._evaluate(tokens[n_done : n_done + N_SLICE]):
+            if not self._cache.evaluate(tokens[n_done : n_done + N_SLICE]):
                 return "cancelled" if cancel.is_cancelled else "limit"
         return ""
 
     def _read(self, said: list[int]) -> bool:
         """Evaluate, in slices, what was said and not read yet; False where that was cancelled or has no room."""
-        return all(self._evaluate(said[start : start + N_SLICE]) for start in range(0, len(said), N_SLICE))
-
-    def _evaluate(self, tokens: list[int]) -> bool:
-        try:
-            is_done = self._context.decode(tokens, len(self._cached))
-        except ModelError:
-            self._keep(0)
-            raise
-        if is_done:
-            self._cached += tokens
-        else:
-            self._keep(len(self._cached))
-        return is_done
-
-    def _keep(self, n_tokens: int) -> None:
-        """The first `n_tokens`, or fewer where the model's memory cannot be cut."""
-        del self._cached[self._context.forget(n_tokens) :]
+        return all(self._cache.evaluate(said[start : start + N_SLICE]) for start in range(0, len(said), N_SLICE))
 
     def _copying(self, prompt: Prompt) -> Copying:
         if not (self._copy_weights and prompt.sources):
@@ -176,11 +188,11 @@ class LlamaCpp:
         if self._n_beams > 1 and params.temperature <= 0:
             from codels.backends.llamasearch import LineSearch
 
-            search = LineSearch(self._context, sampler, copied, len(self._cached))
+            search = LineSearch(self._context, sampler, copied, self._cache)
             try:
                 line = search.first_line(heal, params, self._n_beams, is_over)
             except ModelError:
-                self._keep(0)
+                self._cache.keep(0)
                 raise
             yield from zip(line.tokens, line.logprobs, strict=True)
 

@@ -8,102 +8,67 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import llama_cpp as llama
+import numpy as np
 
-from codels.backends import LoadSpec, OnProgress
-from codels.backends.llamasampling import Sampler, links
+from codels.backends import LoadSpec
+from codels.backends.llamalog import reason
+from codels.backends.llamasampling import Logits, Sampler, links
 from codels.backends.llamavocab import Vocabulary
+from codels.backends.plan import N_SLICE, FlashAttention, KvType, Plan
 from codels.cancel import CancelToken
-from codels.errors import ModelError
+from codels.errors import ModelError, OutOfMemory
 from codels.generation import SamplingParams
 
-_errors: deque[str] = deque(maxlen=4)
-_LEVEL_ERROR = 4
-
-
-@llama.llama_log_callback  # type: ignore[untyped-decorator]
-def _on_log(level: int, text: bytes, _data: object) -> None:
-    if level == _LEVEL_ERROR:
-        _errors.append(text.decode("utf-8", "replace").strip())
-
-
-def open_model(spec: LoadSpec, n_slice: int, on_progress: OnProgress) -> Context:
-    """Load a GGUF file. Raises `ModelError` with the reason in words."""
-    _check_file(Path(spec.path))
-    llama.llama_log_set(_on_log, ctypes.c_void_p(0))
-    llama.llama_backend_init()
-    _errors.clear()
-    was_stopped = False
-
-    def on_fraction(fraction: float, _data: object) -> bool:
-        nonlocal was_stopped
-        was_stopped = not on_progress(fraction)
-        return not was_stopped
-
-    progress = llama.llama_progress_callback(on_fraction)
-    params = llama.llama_model_default_params()
-    params.n_gpu_layers = -1 if llama.llama_supports_gpu_offload() else 0
-    params.progress_callback = progress
-    # The AMX kernels die of an invalid tile configuration on some machines (ggml-org/llama.cpp issue 20824); they
-    # are one of the "extra buffer types", which are left out where the library would use them.
-    params.use_extra_bufts = b"AMX_INT8 = 1" not in llama.llama_print_system_info()
-    model = llama.llama_model_load_from_file(spec.path.encode(), params)
-    if not model and was_stopped:
-        raise ModelError(f"loading {spec.path} was stopped")
-    if not model:
-        reason = "; ".join(dict.fromkeys(_errors)) or "llama.cpp gave no reason"
-        raise ModelError(f"{spec.path} cannot be loaded, it may be truncated: {reason}. Fetch the file again")
-    return Context(model, spec, n_slice)
-
-
-def _check_file(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise ModelError(f"the model file {path} cannot be read: {error.strerror}; name another one") from error
-    if not magic:
-        raise ModelError(f"{path} is empty. Fetch the file again")
-    if magic != b"GGUF":
-        raise ModelError(f"{path} is not a GGUF file (it begins with {magic!r}); convert it, or name another one")
+_KV_TYPES = {KvType.F16: 1, KvType.Q8_0: 8}
+_FLASH_ATTENTION = {FlashAttention.AUTO: -1, FlashAttention.ON: 1}
+"""`ggml_type` of ggml.h, `llama_flash_attn_type` of llama.h."""
 
 
 BRANCH_ROOM = 96
 """Tokens that each branch may grow to: the longest line that is searched for, and what is spelled again before it."""
 
 
-class Context:
-    """One sequence of keys and values, the calls that grow and shrink it, and short-lived branches of it."""
+def branch_cells(spec: LoadSpec) -> int:
+    """Of the KV cache, for the branches of all beams."""
+    return spec.beams * BRANCH_ROOM if spec.beams > 1 else 0
 
-    def __init__(self, model: Any, spec: LoadSpec, n_slice: int) -> None:
+
+class Context:
+    """Sequences of keys and values, the calls that grow and shrink them, and short-lived branches of one of them."""
+
+    def __init__(self, model: Any, spec: LoadSpec, plan: Plan) -> None:
         self._model = model
-        trained = llama.llama_model_n_ctx_train(model)
         params = llama.llama_context_default_params()
-        self.n_ctx = min(spec.context_window or trained, trained)
+        self.n_ctx = min(plan.context_window, llama.llama_model_n_ctx_train(model))
         n_branches = spec.beams if spec.beams > 1 else 0
-        params.n_ctx = self.n_ctx + n_branches * BRANCH_ROOM
-        params.n_seq_max = 1 + 2 * n_branches  # those of a step, and those that they grew from
-        params.kv_unified = True  # branches share the cells of what they have in common
-        params.n_batch = params.n_ubatch = n_slice
+        self.n_branch_cells = branch_cells(spec)
+        self.n_cells = params.n_ctx = max(plan.n_cells, self.n_ctx) + self.n_branch_cells
+        params.n_seq_max = plan.n_sequences + 2 * n_branches  # those of a step, and those that they grew from
+        params.kv_unified = True  # sequences share the cells of what they have in common
+        params.type_k = params.type_v = _KV_TYPES[plan.kv_type]
+        params.flash_attn_type = _FLASH_ATTENTION[plan.flash_attention]
+        params.n_batch = params.n_ubatch = N_SLICE
         params.n_threads = params.n_threads_batch = spec.threads
         params.no_perf = True
         self._context = llama.llama_init_from_model(model, params)
         if not self._context:
             llama.llama_model_free(model)
-            raise ModelError(f"no memory for a context of {params.n_ctx} tokens; choose a smaller model")
+            raise OutOfMemory(reason())
         self._memory = llama.llama_get_memory(self._context)
-        self._batch = llama.llama_batch_init(n_slice, 0, 1)
-        self._branches = list(range(1, 1 + n_branches))
-        self._spare = list(range(1 + n_branches, 1 + 2 * n_branches))
+        self._batch = llama.llama_batch_init(N_SLICE, 0, 1)
+        first = plan.n_sequences
+        self._branches = list(range(first, first + n_branches))
+        self._spare = list(range(first + n_branches, first + 2 * n_branches))
+        self.is_cuttable = not (llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model))
         self._abort: ctypes.Array[ctypes.c_char] | None = None
         self.vocabulary = Vocabulary(model)
         self.description = _description(model)
+        self.has_chat_template = bool(llama.llama_model_chat_template(model, None))
 
     def arm(self, cancel: CancelToken) -> None:
         """Let `cancel` stop a decode call from inside.
@@ -117,21 +82,32 @@ class Context:
         llama.llama_set_abort_callback(self._context, callback, ctypes.cast(flag, ctypes.c_void_p))
         cancel.on_cancel(lambda: setattr(flag, "value", b"\x01"))
 
-    def forget(self, n_kept: int) -> int:
+    def forget(self, n_kept: int, sequence: int) -> int:
         """Keep the first `n_kept` tokens, or none where the memory cannot be cut (recurrent models); how many."""
-        if llama.llama_memory_seq_rm(self._memory, 0, n_kept, -1):
+        if llama.llama_memory_seq_rm(self._memory, sequence, n_kept, -1):
             return n_kept
-        llama.llama_memory_clear(self._memory, True)
+        llama.llama_memory_seq_rm(self._memory, sequence, -1, -1)
         return 0
 
-    def decode(self, tokens: list[int], position: int) -> bool:
-        """Evaluate `tokens` from `position` on. False: aborted, or no room; `forget` what of them is there."""
-        last = len(tokens) - 1
-        return self._evaluate([(token, position + n, 0, n == last) for n, token in enumerate(tokens)])
+    def share(self, source: int, target: int, n_tokens: int) -> None:
+        """The first `n_tokens` of one sequence become those of another, which is empty, in the same cells."""
+        llama.llama_memory_seq_cp(self._memory, source, target, 0, n_tokens)
 
-    def fork(self) -> None:
+    def decode(self, tokens: list[int], position: int, sequence: int, n_logits: int = 1) -> bool:
+        """Evaluate `tokens` from `position` on, the last `n_logits` of them with logits.
+
+        False: aborted, or no room; `forget` what of them is there.
+        """
+        first = len(tokens) - n_logits
+        return self._evaluate([(token, position + n, sequence, n >= first) for n, token in enumerate(tokens)])
+
+    def logits(self, index: int) -> Logits:
+        """Those behind the `index`-th of the tokens evaluated last, in the library's memory: valid until the next."""
+        return np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context, index), (self.vocabulary.n,))
+
+    def fork(self, sequence: int) -> None:
         """Begin branches: the first one holds what the sequence holds."""
-        llama.llama_memory_seq_cp(self._memory, 0, self._branches[0], -1, -1)
+        llama.llama_memory_seq_cp(self._memory, sequence, self._branches[0], -1, -1)
 
     def branch(self, parents: list[int], tokens: list[int], position: int) -> bool:
         """Evaluate each of `tokens` at `position`, all with logits, behind the branch whose place `parents` names.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from codels.backends import beams
 from codels.backends.beams import Beam, Row
 from codels.backends.copying import Copied
+from codels.backends.kvcache import KvCache
 from codels.backends.llamanative import BRANCH_ROOM, Context
 from codels.backends.llamasampling import Sampler
 from codels.generation import SamplingParams
@@ -16,11 +17,11 @@ Copying = Callable[[Sequence[int]], Copied | None]
 
 
 class LineSearch:
-    """One search, behind a prompt of `n_prompt` tokens whose logits are the context's last."""
+    """One search, behind the prompt that is at work in `cache`, whose logits are the context's last."""
 
-    def __init__(self, context: Context, sampler: Sampler, copying: Copying, n_prompt: int) -> None:
+    def __init__(self, context: Context, sampler: Sampler, copying: Copying, cache: KvCache) -> None:
         self._context, self._sampler, self._copying = context, sampler, copying
-        self._n_prompt = n_prompt
+        self._n_prompt, self._sequence = len(cache.tokens), cache.sequence
 
     def first_line(self, heal: bytes, params: SamplingParams, width: int, is_over: Callable[[], bool]) -> Beam:
         """The likeliest line, or what is found of one when `is_over` says so."""
@@ -32,7 +33,7 @@ class LineSearch:
             return [self._row(place, beam, params.avoid) for place, beam in enumerate(starts)]
 
         n_steps = min(BRANCH_ROOM, params.max_tokens + len(heal))  # a byte of `heal` takes one token at most
-        self._context.fork()
+        self._context.fork(self._sequence)
         try:
             return beams.first_line(heal, score, (vocabulary.pieces, vocabulary.line_ends), width, n_steps)
         finally:

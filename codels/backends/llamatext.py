@@ -28,6 +28,10 @@ class Pieces:
     def of(self, token: int) -> bytes:
         return self._of[token]
 
+    def has(self, piece: bytes) -> bool:
+        """Whether a token has exactly these bytes."""
+        return bool(self._equal(piece))
+
     def spelling(self, rest: bytes) -> list[int]:
         """The tokens that begin with `rest`, or that `rest` begins with."""
         tokens = []

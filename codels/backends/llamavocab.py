@@ -49,6 +49,12 @@ class Vocabulary:
         """Tokens that end an answer: every control token, since none belongs into a buffer, and the markers `stop`."""
         return frozenset(self._controls | {self.special[marker] for marker in stop if marker in self.special})
 
+    def has_ordinary(self, marker: str) -> bool:
+        """Whether a marker is in the vocabulary, but as an ordinary token; SentencePiece writes blanks as `▁`."""
+        if marker in self.special:
+            return False
+        return any(self.pieces.has(text.encode()) for text in (marker, marker.replace("▁", " ")))
+
     def alike(self, tokens: tuple[int, ...]) -> tuple[int, ...]:
         """These tokens; where one of them ends a line, all that do."""
         return tokens if set(tokens).isdisjoint(self.line_ends) else (*tokens, *self.line_ends)

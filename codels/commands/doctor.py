@@ -13,11 +13,13 @@ from dataclasses import replace
 from codels import __version__
 from codels.cancel import CancelToken
 from codels.checks import sandbox
+from codels.commands import devices
 from codels.commands.run import with_runtime
 from codels.core import Role, Site, Snapshot
 from codels.dispatch.selection import find
 from codels.dispatch.ways import Choice
 from codels.errors import CodelsError, ModelError
+from codels.probe import words
 from codels.registry import store
 from codels.registry.card import ModelCard
 from codels.runtime import Runtime
@@ -37,11 +39,11 @@ def doctor(model: str) -> int:
     try:
         if model:
             _print(_described(find(model)))
-        with_runtime(settings, _examine(time.monotonic(), is_described=bool(model)))
+        is_good = with_runtime(settings, _examine(time.monotonic(), is_described=bool(model)))
     except CodelsError as error:
         print(f"✗ {error}")
         return 1
-    if any(line.startswith("✗") for line in installed):
+    if not is_good or any(line.startswith("✗") for line in installed):
         return 1
     print("✓ all works")
     return 0
@@ -74,17 +76,20 @@ def _described(card: ModelCard) -> Iterator[str]:
         yield "✓ its sha256 is the card's"
 
 
-def _examine(started: float, is_described: bool) -> Callable[[Runtime], Awaitable[None]]:
-    """What the runtime has chosen and why, and whether it works. `started`: before it was, by the monotonic clock."""
+def _examine(started: float, is_described: bool) -> Callable[[Runtime], Awaitable[bool]]:
+    """Says what the runtime has chosen and why, and lets it complete. `started`: before it was, by the monotonic clock.
 
-    async def examine(runtime: Runtime) -> None:
+    False where the model does less than it seems to.
+    """
+
+    async def examine(runtime: Runtime) -> bool:
         load_s = time.monotonic() - started
         await runtime.settled()
         assert runtime.card is not None
         if not is_described:
             _print(_described(runtime.card))
         _print(_chosen(runtime.choices))
-        print(await _probe(runtime, load_s))
+        return await _probe(runtime, load_s)
 
     return examine
 
@@ -101,7 +106,7 @@ def _print(lines: Iterator[str]) -> None:
         print(line)
 
 
-async def _probe(runtime: Runtime, load_s: float) -> str:
+async def _probe(runtime: Runtime, load_s: float) -> bool:
     assert runtime.model is not None
     last = _PROBE[-1].rstrip("\n")
     site = Site(Snapshot("file:///probe.py", "python", 0, _PROBE), len(_PROBE) - 1, len(last))
@@ -113,9 +118,14 @@ async def _probe(runtime: Runtime, load_s: float) -> str:
     prefill = 1000 * (stats.n_prompt - stats.n_reused) / max(stats.prefill_ms, 0.001)
     decode = 1000 * stats.n_decoded / max(stats.decode_ms, 0.001)
     model = runtime.model
-    return (
+    print(
         f"✓ loaded in {load_s:.1f} s: family {model.family.name}, order {model.order}, "
-        f"context window {model.context_window} tokens\n"
+        f"context window {model.context_window} tokens\n{await devices.described(runtime.engine)}"
+    )
+    for line in words.lines(runtime.verdict) if runtime.verdict else ():
+        print(line)
+    print(
         f"✓ completes: `{last.strip()}` is followed by `{said}`\n"
         f"  reads {prefill:.0f} tokens a second, writes {decode:.0f}"
     )
+    return runtime.verdict is None or runtime.verdict.can_fill

@@ -43,7 +43,7 @@ def with_runtime(settings: Settings, use: Callable[[Runtime], Awaitable[T]]) -> 
         await runtime.start(await spawn(warm=backend))
         try:
             runtime.configure(settings)
-            await runtime.engine.ready()  # what is told from here on is in the answer or the error as well
+            await runtime.ready()  # what is told from here on is in the answer or the error as well
             for notice in notices:
                 print(f"codels: {notice}", file=sys.stderr)
             return await use(runtime)

@@ -35,11 +35,6 @@ class Chooser:
         self._devices: Devices | None = None
         self._choosing: asyncio.Task[None] | None = None
 
-    @property
-    def has_gpu(self) -> bool | None:
-        """None: nobody knows yet."""
-        return bool(self._devices.gpus) if self._devices else None
-
     def choose(self, settings: Settings) -> None:
         """Take these settings."""
         self._settings = settings
@@ -84,7 +79,8 @@ class Chooser:
         self._take(self._measured(self._devices or Devices()))
 
     def _measured(self, devices: Devices) -> Selection:
-        selection = select(self._settings, self._broken, hardware.measure(self._settings.threads, devices))
+        usable = Devices() if self._settings.gpu_layers == 0 else devices
+        selection = select(self._settings, self._broken, hardware.measure(self._settings.threads, usable))
         selection.notices += [devices.problem] if devices.problem else []
         return selection
 

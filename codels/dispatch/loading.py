@@ -10,7 +10,7 @@ from codels.backends import LoadSpec
 from codels.dispatch.ways import Choice
 from codels.errors import ModelError
 from codels.prompt.families import FAMILIES
-from codels.registry import memory, store
+from codels.registry import store
 from codels.registry.card import ModelCard
 from codels.settings import Settings
 
@@ -39,6 +39,14 @@ def wanted(choice: Choice, settings: Settings) -> Load:
 
 def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
     """Raises `ModelError` where the file is not as the card says."""
-    threads = settings.threads or hardware.threads()
-    window, path = memory.context_window(card), str(store.locate(card))
-    return LoadSpec(card.backend, path, window, threads, _MARKERS, card.copy_weights, card.beams)
+    return LoadSpec(
+        card.backend,
+        str(store.locate(card)),
+        settings.context_window,
+        settings.threads or hardware.threads(),
+        _MARKERS,
+        card.copy_weights,
+        card.beams,
+        card.context_window,
+        settings.gpu_layers,
+    )

@@ -10,16 +10,17 @@ import contextlib
 import itertools
 import time
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
-from codels.backends import LoadSpec, ModelInfo
+from codels.backends import LoadSpec, ModelInfo, Score
 from codels.cancel import CancelToken
 from codels.engine import process, wire
+from codels.engine.status import State, Status
 from codels.errors import CodelsError, EngineDown
 from codels.generation import Prompt, SamplingParams, Step
 from codels.machine import Devices
+
+__all__ = ["EngineClient", "State", "Status"]
 
 FIRST_DELAY_S = 0.25
 MAX_DELAY_S = 30.0
@@ -28,24 +29,8 @@ MAX_DELAY_S = 30.0
 HANG_S = 20.0
 """How long an answer may be overdue: others may be before it, and machines may be busy."""
 
-
-class State(StrEnum):
-    LOADING = "loading"
-    READY = "ready"
-    DOWN = "down"
-    """Crashed, and to be restarted."""
-    FAILED = "failed"
-    """The model cannot be loaded; nothing happens until another one is chosen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """`message` is for people. `fraction` of a load that is under way goes from 0 to 1."""
-
-    state: State
-    message: str = ""
-    fraction: float = 0.0
-    info: ModelInfo | None = None
+SCORE_MS = 600_000
+"""For one score: large models on slow machines take their time, and one that hangs must end."""
 
 
 class EngineClient:
@@ -101,38 +86,43 @@ class EngineClient:
             await self._changed.wait()
         return self.status.info
 
-    async def devices(self) -> Devices:
-        """What the installed library can use. Raises `EngineDown`."""
-        return Devices()
-
     async def generate(
         self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, is_explicit: bool
     ) -> AsyncGenerator[Step]:
         """The steps of one answer. Raises what the backend raised, or `EngineDown`. Leaving early cancels."""
-        if self.status.state is not State.READY:
-            raise EngineDown(self.status.message)
-        id_, messages = next(self._ids), asyncio.Queue[wire.Message | None]()
-        self._waiting[id_] = messages
-        loop = asyncio.get_running_loop()
-        stop = {"op": "cancel", "id": id_}
-
-        def on_cancel() -> None:
-            loop.call_soon_threadsafe(self._send, stop)
-
-        cancel.on_cancel(on_cancel)
-        is_done = False
-        try:
-            self._send(wire.generate(id_, prompt, params, is_explicit))
-            while True:
-                message = await self._next(messages, params.max_ms)
-                is_done = message is None or message["op"] in ("done", "failed")
-                if message is None:
-                    raise EngineDown(self.status.message)
-                if message["op"] == "failed":
-                    raise wire.to_error(message)
+        question = wire.generate(next(self._ids), prompt, params, is_explicit)
+        async with contextlib.aclosing(self._ask(question, cancel, params.max_ms)) as messages:
+            async for message in messages:
                 yield wire.to_step(message)
-                if is_done:
-                    return
+
+    async def score(self, prompt: Prompt, text: str, cancel: CancelToken) -> Score:
+        """How likely `text` is behind `prompt`; waits for its turn. Raises what the backend raised, or `EngineDown`."""
+        question = wire.score(next(self._ids), prompt, text)
+        async with contextlib.aclosing(self._ask(question, cancel, SCORE_MS)) as messages:
+            return wire.to_score(await anext(messages))
+
+    async def devices(self) -> Devices:
+        """What the installed library can use; no model need be loaded. Raises `BackendMissing` or `EngineDown`."""
+        question = {"op": "devices", "id": next(self._ids)}
+        async with contextlib.aclosing(self._ask(question, CancelToken(), SCORE_MS)) as messages:
+            return wire.to_devices(await anext(messages))
+
+    async def _ask(self, question: wire.Message, cancel: CancelToken, max_ms: int) -> AsyncGenerator[wire.Message]:
+        """The messages that answer a question, up to its last one."""
+        if self.status.state is not State.READY and (question["op"] != "devices" or self.status.state is State.DOWN):
+            raise EngineDown(self.status.message)
+        id_, messages = question["id"], asyncio.Queue[wire.Message | None]()
+        self._waiting[id_] = messages
+        loop, stop, is_done = asyncio.get_running_loop(), {"op": "cancel", "id": id_}, False
+        cancel.on_cancel(lambda: loop.call_soon_threadsafe(self._send, stop))
+        try:
+            self._send(question)
+            while not is_done:
+                message = await self._next(messages, max_ms)
+                is_done = message is None or message["op"] in ("done", "scored", "devices", "failed")
+                if message is None or message["op"] == "failed":
+                    raise wire.to_error(message) if message else EngineDown(self.status.message)
+                yield message
         finally:
             del self._waiting[id_]
             if not is_done:

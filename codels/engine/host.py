@@ -12,10 +12,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from codels import backends
-from codels.backends import Backend
+from codels.backends import Backend, Scorer
 from codels.cancel import CancelToken
 from codels.engine import wire
 from codels.engine.scheduler import Job, Scheduler
@@ -49,7 +49,8 @@ class Host:
         if message["op"] == "cancel":
             self._scheduler.cancel(message["id"])
             return
-        run = self._load if message["op"] == "load" else self._generate
+        runs = {"load": self._load, "score": self._score, "devices": self._devices}
+        run = runs.get(message["op"], self._generate)
         is_explicit = message.get("explicit", True)
         self._scheduler.submit(Job(message["id"], is_explicit, lambda cancel: self._guarded(run, message, cancel)))
 
@@ -79,6 +80,16 @@ class Host:
         steps = self._backend.generate(wire.prompt(message), wire.params(message), cancel)
         for step in _by_lines(steps):
             self._send(wire.step(message["id"], step))
+
+    def _score(self, message: wire.Message, cancel: CancelToken) -> None:
+        if self._backend is None:
+            raise EngineDown("no model is loaded")
+        scorer = cast(Scorer, self._backend)  # ModelInfo.can_score has said so
+        score = scorer.score(wire.prompt(message), message["text"], cancel)
+        self._send(wire.scored(message["id"], score))
+
+    def _devices(self, message: wire.Message, _cancel: CancelToken) -> None:
+        self._send(wire.devices(message["id"], backends.devices()))
 
     def _send(self, message: wire.Message) -> None:
         with self._lock:

@@ -1,6 +1,7 @@
 """Messages between the two processes: one JSON object a line.
 
-Towards the host: load, generate, cancel. From it: progress, loaded, step, done, failed. `id` ties them together.
+Towards the host: load, generate, score, devices, cancel. From it: progress, loaded, step, done, scored, devices,
+failed. `id` ties them together.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ import json
 from dataclasses import asdict, astuple
 from typing import Any
 
-from codels.backends import LoadSpec, ModelInfo
+from codels.backends import LoadSpec, ModelInfo, Score
 from codels.errors import (
     BackendMissing,
+    Cancelled,
     CodelsError,
     EngineDown,
     MarkerMissing,
@@ -20,6 +22,7 @@ from codels.errors import (
     UserError,
 )
 from codels.generation import Part, Prompt, SamplingParams, Stats, Step
+from codels.machine import Device, DeviceKind, Devices
 
 Message = dict[str, Any]
 
@@ -52,13 +55,19 @@ def generate(id_: int, prompt: Prompt, params: SamplingParams, is_explicit: bool
     return {
         "op": "generate",
         "id": id_,
-        "parts": [[part.text, part.special, part.joined] for part in prompt.parts],
-        "heal": prompt.heal,
-        "stop": prompt.stop,
-        "sources": prompt.sources,
+        **_prompt(prompt),
         "params": asdict(params),
         "explicit": is_explicit,
     }
+
+
+def score(id_: int, prompt: Prompt, text: str) -> Message:
+    return {"op": "score", "id": id_, **_prompt(prompt), "text": text}
+
+
+def _prompt(prompt: Prompt) -> Message:
+    parts = [[part.text, part.special, part.joined] for part in prompt.parts]
+    return {"parts": parts, "heal": prompt.heal, "stop": prompt.stop, "sources": prompt.sources}
 
 
 def prompt(message: Message) -> Prompt:
@@ -81,13 +90,32 @@ def to_step(message: Message) -> Step:
     return Step(text, tuple(token_ids), tuple(logprobs), tuple(ends), Stats(*message["stats"]))
 
 
+def scored(id_: int, score: Score) -> Message:
+    return {"op": "scored", "id": id_, "logprobs": score.logprobs, "end": score.end}
+
+
+def to_score(message: Message) -> Score:
+    return Score(tuple(message["logprobs"]), message["end"])
+
+
 def loaded(id_: int, info: ModelInfo) -> Message:
     return {"op": "loaded", "id": id_, "info": asdict(info)}
 
 
 def model_info(message: Message) -> ModelInfo:
     fields = message["info"]
-    return ModelInfo(**{**fields, "markers": tuple(fields["markers"])})
+    texts = {name: tuple(fields[name]) for name in ("markers", "ordinary", "plan")}
+    return ModelInfo(**{**fields, **texts})
+
+
+def devices(id_: int, found: Devices) -> Message:
+    return {"op": "devices", "id": id_, "devices": asdict(found)}
+
+
+def to_devices(message: Message) -> Devices:
+    fields = message["devices"]
+    found = ({**device, "kind": DeviceKind(device["kind"])} for device in fields["devices"])
+    return Devices(tuple(Device(**device) for device in found), fields["problem"])
 
 
 def failed(id_: int, error: Exception) -> Message:
@@ -97,7 +125,7 @@ def failed(id_: int, error: Exception) -> Message:
     return {"op": "failed", "id": id_, "error": type(error).__name__, "text": text, "numbers": numbers}
 
 
-_ERRORS = {e.__name__: e for e in (UserError, ModelError, BackendMissing, EngineDown)}
+_ERRORS = {e.__name__: e for e in (UserError, ModelError, BackendMissing, Cancelled, EngineDown)}
 
 
 def to_error(message: Message) -> CodelsError:

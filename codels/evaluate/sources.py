@@ -50,7 +50,7 @@ async def _ready(runtime: Runtime) -> None:
         async with asyncio.timeout(RESTART_S):
             while runtime.engine.status.state is State.DOWN:
                 await asyncio.sleep(0.05)
-            await runtime.engine.ready()
+            await runtime.ready()
     except TimeoutError:
         raise EngineDown(f"{runtime.engine.status.message}, and does not come back: try `codels doctor`") from None
 

@@ -67,10 +67,12 @@ class CodelsServer(Server):
         for notice in notices:
             self.tell(notice)
         self.downloads.begin()
-        self._take_status(self.runtime.engine.status)
+        self._take_status(self.runtime.status)
         self.models_watch = asyncio.create_task(watch(self.runtime.refresh))
 
     def _take_status(self, status: Status) -> None:
+        if status.info:
+            log.info("the model runs as planned: %s", "; ".join(status.info.plan))
         if not self._is_initialized:
             return
         self._progress.follow(status)
@@ -131,13 +133,15 @@ def create_server() -> CodelsServer:
 
 def status_json(runtime: Runtime, last: Answer) -> dict[str, Any]:
     """What an editor's status line, and a person who wonders about silence, can ask for (`codels/status`)."""
-    status = runtime.engine.status
+    status = runtime.status
     return {
         "state": status.state,
         "message": status.message,
         "model": runtime.card.id if runtime.card else "",
         "roles": {role: _choice_json(choice) for role, choice in runtime.choices.items()},
         "languages": sorted(runtime.card.languages) if runtime.card else [],
+        "device": status.info.device if status.info else "",
+        "plan": list(status.info.plan) if status.info else [],
         "lastReason": last.reason,
         "lastOrigin": last.origin,
         "lastStages": last.stages,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from codels.core import Site, Snippet
 
 MAX_CHARS = 6144
-"""Of a window, whatever the model could read: on a laptop's CPU a longer prompt takes longer than anybody waits."""
+"""Of a window on a CPU, whatever the model could read: there a longer prompt takes longer than anybody waits."""
 
 SUFFIX_SHARE = 0.3
 """Of the window. What the suffix does not need goes to the prefix; never the other way round, or the suffix
@@ -32,7 +32,6 @@ class Window:
 
 def fit(site: Site, snippets: tuple[Snippet, ...], max_chars: int) -> Window:
     """The window around the caret in at most `max_chars`; snippets take what the current file leaves, in order."""
-    max_chars = min(max_chars, MAX_CHARS)
     suffix = _suffix(site, int(max_chars * SUFFIX_SHARE))
     prefix = _prefix(site, max_chars - len(suffix))
     n_left = max_chars - len(prefix) - len(suffix)

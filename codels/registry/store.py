@@ -91,6 +91,11 @@ def place(model: ModelCard, file: ModelFile) -> Path:
     return _WEIGHTS / file.path  # an absolute path stays as it is
 
 
+def is_built_in(model: ModelCard) -> bool:
+    """Whether its files come with codels."""
+    return all(not file.repo and not Path(file.path).is_absolute() for file in model.files)
+
+
 def files(model: ModelCard) -> dict[Path, ModelFile]:
     """The files of the first quantisation that is there whole, the main one first, with what is known of each.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-from codels.backends import Backend
+from codels.backends import Backend, Score, Scorer
 from codels.cancel import CancelToken
 from codels.generation import Part, Prompt, SamplingParams, Stats, Step
 from codels.registry import store
@@ -48,3 +48,8 @@ def ask(
     assert last.is_last
     assert not any(step.is_last for step in said)
     return Heard("".join(step.text for step in said), last.stats, steps)
+
+
+def score(backend: Backend, prompt: str | Prompt, text: str, cancel: CancelToken | None = None) -> Score:
+    prompt = Prompt((Part(prompt),)) if isinstance(prompt, str) else prompt
+    return cast(Scorer, backend).score(prompt, text, cancel or CancelToken())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
-from answers import CODE, LONG_CODE, MARKERS, Open, ask
+from answers import CODE, LONG_CODE, MARKERS, Open, ask, score
 
 from codels.cancel import CancelToken
-from codels.errors import MarkerMissing, PromptTooLong
+from codels.errors import Cancelled, MarkerMissing, PromptTooLong
 from codels.generation import BOS, Part, Prompt, SamplingParams, Step
 
 FEW = SamplingParams(24)
@@ -205,3 +205,51 @@ def test_what_is_healed_is_not_said_again(open_backend: Open) -> None:
     """The model has one way to go on behind `for i in ran`."""
     heard = ask(open_backend(), Prompt((Part("for i in"),), heal=" ran"))
     assert heard.text.startswith("ge")
+
+
+@pytest.mark.parametrize("text", ["", "ge", "ge(10):", "ge(10):\n        print(i)\n" * 20, "naïve 日本 \ud800"])
+def test_a_text_has_log_probabilities_and_so_has_its_end(open_backend: Open, text: str) -> None:
+    found = score(open_backend(), CODE, text)
+    assert bool(found.logprobs) == bool(text)
+    assert all(logprob <= 0 for logprob in (*found.logprobs, found.end))
+    assert found.mean == (sum(found.logprobs) / len(found.logprobs) if text else 0.0)
+
+
+def test_the_same_text_again_is_as_likely(open_backend: Open) -> None:
+    backend = open_backend()
+    first = score(backend, LONG_CODE, "ge(10):")
+    ask(backend, "class A:\n")
+    assert score(backend, LONG_CODE, "ge(10):").logprobs == pytest.approx(first.logprobs, abs=1e-3)
+
+
+def test_what_is_healed_is_not_scored(open_backend: Open) -> None:
+    whole, healed = Prompt((Part("for i in"),), heal=" ran"), Prompt((Part("for i in ran"),))
+    backend = open_backend()
+    assert 0 < len(score(backend, whole, "ge(10)").logprobs) <= len(score(backend, healed, "ge(10)").logprobs)
+
+
+def test_scoring_leaves_a_working_backend_that_reuses(open_backend: Open) -> None:
+    backend, fresh = open_backend(), ask(open_backend())
+    for text in ("ge(10):", "dom()\n" * 30, ""):
+        score(backend, CODE, text)
+        heard = ask(backend)
+        assert heard.text == fresh.text
+        assert heard.stats.n_reused == heard.stats.n_prompt - 1
+
+
+def test_too_long_a_text_to_score_says_both_numbers(open_backend: Open) -> None:
+    backend = open_backend()
+    with pytest.raises(PromptTooLong) as caught:
+        score(backend, CODE, "(" * 8000)
+    assert caught.value.n_prompt > caught.value.n_limit == backend.info.context_window
+    with pytest.raises(MarkerMissing):
+        score(backend, Prompt((Part("<|nowhere|>", special=True),)), "x")
+    assert ask(backend).text == ask(open_backend()).text
+
+
+def test_a_cancelled_score_is_no_score(open_backend: Open) -> None:
+    backend, cancel = open_backend(), CancelToken()
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        score(backend, LONG_CODE, "ge(10):", cancel)
+    assert ask(backend, LONG_CODE).text == ask(open_backend(), LONG_CODE).text

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from answers import BUILT_IN, CODE, LONG_CODE, Open, ask
+from answers import BUILT_IN, CODE, LONG_CODE, Open, ask, score
 
 from codels.backends import Backend, LoadSpec, llamacpp
 from codels.backends.beams import Beam
@@ -227,6 +227,24 @@ def logprob(model: Backend, prompt: Prompt) -> float:
 def test_the_line_that_beams_find_is_no_less_likely_than_the_greedy_one(open_llama: Open, end: int) -> None:
     prompt = Prompt((Part(LONG_CODE[: end - 3]),), heal=LONG_CODE[end - 3 : end])
     assert logprob(open_llama(beams=4), prompt) >= logprob(open_llama(), prompt) - NOISE
+
+
+def test_a_score_is_what_decoding_says(model: LlamaCpp) -> None:
+    """Token by token, and the end where the answer ended."""
+    prompt = Prompt((Part(LONG_CODE),))
+    said = sum(ask(model, prompt, SamplingParams(12)).steps, Step())
+    found = score(model, prompt, said.text)
+    ids = model.tokenize(Part(said.text, joined=True))
+    assert ids == list(said.token_ids[: len(ids)])
+    same = [n for n, token in enumerate(ids) if token not in model._vocabulary.line_ends]
+    assert len(same) > 5
+    assert [found.logprobs[n] for n in same] == pytest.approx([said.logprobs[n] for n in same], abs=0.02)
+
+
+def test_an_end_is_all_that_ends_an_answer(model: LlamaCpp) -> None:
+    """What may follow sums up to one, and the markers that the prompt names are among the ends."""
+    plain, stopped = (score(model, Prompt((Part(CODE),), stop=stop), "ge").end for stop in ((), ("<|file_sep|>",)))
+    assert plain <= stopped <= 0
 
 
 def test_beams_leave_no_trace_in_the_context(open_llama: Open, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from codels.backends import Backend, LoadSpec
 from codels.errors import MarkerMissing
 from codels.generation import BOS, Part, Prompt
 from codels.registry import store
-from codels.runtime import resolve
+from codels.resolve import resolve
 
 native = pytest.importorskip("codels.backends.llamanative", exc_type=ImportError)
 
@@ -36,7 +36,7 @@ class TestWithoutMarkers:
         assert (model.info.markers, model.info.context_window) == (("<|end|>",), 256)
         chosen, notice = resolve(store.find(str(path)), model.info)
         assert chosen.family.name == "plain"
-        assert "plain.gguf has no fill-in-the-middle tokens; it only sees the text before the caret" in notice
+        assert "plain.gguf: it has no fill-in-the-middle tokens; it only sees the text before the caret" in notice
         assert ask(model).stats.n_decoded == 24
         with pytest.raises(MarkerMissing):
             model.tokenize(Part("<|fim_prefix|>", special=True))

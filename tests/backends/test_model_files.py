@@ -148,6 +148,7 @@ def _break_import(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
             raise error
         return real(name, *arguments, **more)
 
-    monkeypatch.delitem(sys.modules, "codels.backends.llamanative")
-    monkeypatch.delattr(backends, "llamanative")
+    for name in ("llamaload", "llamadevices"):
+        monkeypatch.delitem(sys.modules, f"codels.backends.{name}")
+        monkeypatch.delattr(backends, name)
     monkeypatch.setattr(builtins, "__import__", broken)

@@ -17,7 +17,13 @@ _MATRICES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", 
 Array = NDArray[np.float32]
 
 
-def write(path: Path, markers: Mapping[str, gguf.TokenType], renamed: Mapping[int, str] | None = None) -> Path:
+def write(
+    path: Path,
+    markers: Mapping[str, gguf.TokenType],
+    renamed: Mapping[int, str] | None = None,
+    context: int = CONTEXT,
+    depth: int = DEPTH,
+) -> Path:
     """A model whose tokens are the 256 bytes, `END`, and `markers`; `renamed` bytes become user-defined markers.
 
     The weights are the same whatever the markers are, and so are its answers.
@@ -27,9 +33,9 @@ def write(path: Path, markers: Mapping[str, gguf.TokenType], renamed: Mapping[in
     types = [*[gguf.TokenType.NORMAL] * 256, gguf.TokenType.CONTROL, *markers.values()]
     for token, name in (renamed or {}).items():
         tokens[token], types[token] = name, gguf.TokenType.USER_DEFINED
-    _describe(writer, len(tokens))
+    _describe(writer, len(tokens), context, depth)
     _put_vocabulary(writer, tokens, types)
-    for name, array in _tensors(len(tokens)).items():
+    for name, array in _tensors(len(tokens), depth).items():
         writer.add_tensor(name, array)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -38,11 +44,11 @@ def write(path: Path, markers: Mapping[str, gguf.TokenType], renamed: Mapping[in
     return path
 
 
-def _describe(writer: gguf.GGUFWriter, n_vocab: int) -> None:
+def _describe(writer: gguf.GGUFWriter, n_vocab: int, context: int, depth: int) -> None:
     writer.add_name("tiny-random")
-    writer.add_context_length(CONTEXT)
+    writer.add_context_length(context)
     writer.add_embedding_length(WIDTH)
-    writer.add_block_count(DEPTH)
+    writer.add_block_count(depth)
     writer.add_feed_forward_length(WIDTH)
     writer.add_head_count(HEADS)
     writer.add_head_count_kv(HEADS)
@@ -63,10 +69,10 @@ def _put_vocabulary(writer: gguf.GGUFWriter, tokens: list[str], types: list[gguf
     writer.add_add_bos_token(False)
 
 
-def _tensors(n_vocab: int) -> dict[str, Array]:
+def _tensors(n_vocab: int, depth: int) -> dict[str, Array]:
     ones = np.ones(WIDTH, np.float32)
     tensors = {"token_embd.weight": _random(1, n_vocab, WIDTH), "output.weight": _random(2, n_vocab, WIDTH)}
-    for number in range(DEPTH):
+    for number in range(depth):
         block = f"blk.{number}."
         tensors |= {block + "attn_norm.weight": ones, block + "ffn_norm.weight": ones}
         for seed, name in enumerate(_MATRICES, 3):

@@ -6,11 +6,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from engines import MINUTE, Script, engine, run, soon
+from engines import MINUTE, Engine, Script, engine, run, soon
 
+from codels.backends import Score
 from codels.cancel import CancelToken
 from codels.engine.client import State
-from codels.errors import ModelError, PromptTooLong
+from codels.errors import Cancelled, EngineDown, ModelError, PromptTooLong
 from codels.generation import Part, Prompt, SamplingParams
 
 
@@ -100,6 +101,49 @@ def test_cancelled_from_another_thread(script: Script) -> None:
             answer = await soon(e.say(cancel=cancel))
             await asyncio.to_thread(cancel.cancel)
             assert (await answer)[1].why_stopped == "cancelled"
+
+    run(test())
+
+
+SCORES = {"scores": {"": [-0.5, -2.0]}}
+PROMPT = Prompt((Part("x"),))
+
+
+def test_scores_wait_for_their_turn_and_are_never_dropped(script: Script) -> None:
+    async def test() -> None:
+        async with engine(script(step_ms=1, **SCORES)) as e:
+            scores = [await soon(e.score(PROMPT, "ab", CancelToken())) for _ in range(3)]
+            keys = [await soon(_keystroke(e)) for _ in range(3)]
+            assert await asyncio.gather(*scores) == [Score((-0.5, -0.5), -2.0)] * 3
+            await asyncio.gather(*keys)
+            assert e.n_waiting == 0
+
+    run(test())
+
+
+async def _keystroke(e: Engine) -> None:
+    async for _ in e.generate(PROMPT, SamplingParams(), CancelToken(), is_explicit=False):
+        pass
+
+
+def test_a_score_can_be_cancelled_by_its_token_and_by_another_load(script: Script) -> None:
+    async def test() -> None:
+        async with engine(script(score_ms=MINUTE, **SCORES)) as e:
+            cancel = CancelToken()
+            score = await soon(e.score(PROMPT, "ab", cancel))
+            await asyncio.sleep(0.02)
+            cancel.cancel()
+            with pytest.raises(Cancelled):
+                await score
+            score = await soon(e.score(PROMPT, "ab", CancelToken()))
+            await asyncio.sleep(0.02)
+            e.load(script("other"))
+            with pytest.raises(Cancelled):
+                await score
+            await e.ready()
+            e.load(script("third", load_ms=MINUTE))
+            with pytest.raises(EngineDown, match="loading"):
+                await e.score(PROMPT, "ab", CancelToken())
 
     run(test())
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from codels.backends import LoadSpec, ModelInfo
+from codels.backends import LoadSpec, ModelInfo, Score
 from codels.engine import wire
 from codels.errors import (
     BackendMissing,
+    Cancelled,
     CodelsError,
     EngineDown,
     MarkerMissing,
@@ -50,6 +51,15 @@ def test_prompts(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS)
+def test_scores(text: str) -> None:
+    prompt = Prompt((BOS, Part("<|fim_prefix|>", special=True), Part(text)), text, (text,))
+    message = _passed(wire.score(5, prompt, text))
+    assert (message["op"], message["id"], message["text"], wire.prompt(message)) == ("score", 5, text, prompt)
+    score = Score((-0.5, 0.0), -1e300)
+    assert wire.to_score(_passed(wire.scored(5, score))) == score
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
 @pytest.mark.parametrize("tokens", [(), (0,), (1, 2, 151_000)])
 def test_steps(text: str, tokens: tuple[int, ...]) -> None:
     step = Step(text, tokens, (-0.125,) * len(tokens), (1,) * len(tokens), Stats(10, 9, 8, 7.5, 6.25))
@@ -70,12 +80,12 @@ def test_loads(path: str) -> None:
 
 
 def test_what_was_loaded() -> None:
-    info = ModelInfo("llama 1B Q4", 4096, ("<|a|>",))
+    info = ModelInfo("llama 1B Q4", 4096, ("<|a|>",), ("<b>", "<c>"), True, True)
     message = _passed(wire.loaded(1, info))
     assert (message["op"], wire.model_info(message)) == ("loaded", info)
 
 
-@pytest.mark.parametrize("type_", [UserError, ModelError, BackendMissing, EngineDown, CodelsError])
+@pytest.mark.parametrize("type_", [UserError, ModelError, BackendMissing, Cancelled, EngineDown, CodelsError])
 def test_errors_keep_their_type_and_words(type_: type[CodelsError]) -> None:
     error = wire.to_error(_passed(wire.failed(9, type_("the file é is broken"))))
     assert (type(error), str(error)) == (type_, "the file é is broken")

@@ -17,8 +17,9 @@ LAYERS = """
     commands  bench
     lsp  lspclient  evaluate
     runtime
-    completion  dispatch
-    engine  context  postprocess  cache  trigger  checks  request
+    examination
+    completion  resolve  verdicts  dispatch
+    engine  context  postprocess  cache  trigger  checks  request  probe
     prompt  backends  registry  statements  repetition  indent
     settings  clock  hardware
     core

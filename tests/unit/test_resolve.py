@@ -8,7 +8,7 @@ from codels.backends import ModelInfo
 from codels.prompt import Order
 from codels.prompt.families import FAMILIES
 from codels.registry.card import ModelCard, ModelFile
-from codels.runtime import resolve
+from codels.resolve import resolve
 
 FILES = (ModelFile("m.gguf"),)
 BARE = ModelCard("qwen2.5-coder-in-name-only", "llama.cpp", FILES)

@@ -1,0 +1,122 @@
+"""Loads a model as planned, and smaller where there is no memory for that. Imports the library."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import llama_cpp as llama
+
+from codels.backends import LoadSpec, ModelInfo, OnProgress, ggufshape, llamadevices, llamalog
+from codels.backends.ggufshape import FileShape
+from codels.backends.llamanative import Context, branch_cells
+from codels.backends.plan import Plan, explain, gb, in_short, kv_bytes, smaller
+from codels.backends.planning import Wishes, choose
+from codels.errors import ModelError, OutOfMemory
+
+T = TypeVar("T")
+
+_OUT_OF_MEMORY = ("alloc", "out of memory", "insufficient memory")
+"""In what the library says of a buffer that it could not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A context, the plan that it was made by, and a sentence for each plan before it that did not fit."""
+
+    context: Context
+    shape: FileShape
+    plan: Plan
+    tried: tuple[str, ...]
+
+    def info(self, markers: tuple[str, ...]) -> ModelInfo:
+        is_on_gpu = bool(self.plan.gpus) and self.plan.gpu_layers > self.shape.layers
+        sentences = (*explain(self.shape, self.plan), *self.tried)
+        context = self.context
+        return ModelInfo(context.description, context.n_ctx, markers, self.plan.device, sentences, is_on_gpu)
+
+
+def open_planned(spec: LoadSpec, on_progress: OnProgress) -> Loaded:
+    """Load a GGUF file. Raises `ModelError` with the reason in words."""
+    _check_file(Path(spec.path))
+    shape = ggufshape.read(Path(spec.path))
+    wishes = Wishes(spec.context_window, spec.gpu_layers, spec.max_window, branch_cells(spec))
+    plan = choose(shape, llamadevices.found(), wishes)
+    context, plan, tried = first_fitting(shape, plan, lambda p: _open(spec, p, on_progress))
+    return Loaded(context, shape, plan, tried)
+
+
+def first_fitting(shape: FileShape, plan: Plan, open_: Callable[[Plan], T]) -> tuple[T, Plan, tuple[str, ...]]:
+    """What `open_` makes of the plan, or of the first smaller one for which it does not raise `OutOfMemory`; with a
+    sentence for each that did not fit. Raises `ModelError` with all of them where none does.
+    """
+    tried: list[str] = []
+    for each in _all(plan):
+        try:
+            return open_(each), each, tuple(tried)
+        except OutOfMemory as error:
+            tried.append(_no_memory(shape, each, error))
+    raise ModelError(
+        f"there is no memory for the model: {'; '.join(tried)}. Close other programs, or choose a smaller model or "
+        "quantisation"
+    )
+
+
+def _all(plan: Plan) -> Iterator[Plan]:
+    yield plan
+    yield from smaller(plan)
+
+
+def _no_memory(shape: FileShape, plan: Plan, error: OutOfMemory) -> str:
+    kv = gb(kv_bytes(shape, plan.n_cells, plan.kv_type))
+    return (
+        f"no memory for {in_short(shape, plan)} with a context of {plan.context_window:,} tokens ({kv} for "
+        f"{plan.n_cells:,}): {error}"
+    )
+
+
+def _open(spec: LoadSpec, plan: Plan, on_progress: OnProgress) -> Context:
+    """Load a GGUF file. Raises `ModelError` with the reason in words, `OutOfMemory` where a smaller plan may help."""
+    llamalog.listen()
+    llama.llama_backend_init()
+    was_stopped = False
+
+    def on_fraction(fraction: float, _data: object) -> bool:
+        nonlocal was_stopped
+        was_stopped = not on_progress(fraction)
+        return not was_stopped
+
+    progress = llama.llama_progress_callback(on_fraction)
+    params = llama.llama_model_default_params()
+    params.n_gpu_layers = plan.gpu_layers
+    devices = llamadevices.handles(plan.gpus)
+    params.devices = ctypes.cast(devices, ctypes.c_void_p)
+    params.progress_callback = progress
+    # The AMX kernels die of an invalid tile configuration on some machines (ggml-org/llama.cpp issue 20824); they
+    # are one of the "extra buffer types", which are left out where the library would use them.
+    params.use_extra_bufts = b"AMX_INT8 = 1" not in llama.llama_print_system_info()
+    model = llama.llama_model_load_from_file(spec.path.encode(), params)
+    if not model and was_stopped:
+        raise ModelError(f"loading {spec.path} was stopped")
+    if not model:
+        reason = llamalog.reason()
+        if any(words in reason.lower() for words in _OUT_OF_MEMORY):
+            raise OutOfMemory(reason)
+        raise ModelError(f"{spec.path} cannot be loaded, it may be truncated: {reason}. Fetch the file again")
+    return Context(model, spec, plan)
+
+
+def _check_file(path: Path) -> None:
+    """Raises `ModelError` where it cannot be a GGUF file."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ModelError(f"the model file {path} cannot be read: {error.strerror}; name another one") from error
+    if not magic:
+        raise ModelError(f"{path} is empty. Fetch the file again")
+    if magic != b"GGUF":
+        raise ModelError(f"{path} is not a GGUF file (it begins with {magic!r}); convert it, or name another one")

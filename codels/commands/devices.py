@@ -1,0 +1,31 @@
+"""What `codels doctor` says of the devices, and of how the model is loaded on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from codels.engine.client import EngineClient
+from codels.machine import Device, Devices
+
+
+async def described(engine: EngineClient) -> str:
+    """A line for each device, what keeps a GPU from being used, and the plan of the model that is loaded."""
+    found, info = await engine.devices(), engine.status.info
+    plan = info.plan if info else ()
+    return "\n".join((*lines(found), *(f"  {sentence}" for sentence in plan)))
+
+
+def lines(found: Devices) -> Iterator[str]:
+    for device in found.devices:
+        yield f"  device {device.name}: {_words(device)}"
+    if found.problem:
+        yield f"! {found.problem}"
+
+
+def _words(device: Device) -> str:
+    words = [device.description or device.library]
+    if device.capability:
+        words.append(f"compute capability {device.capability}")
+    if device.total_bytes:
+        words.append(f"{device.free_bytes / 1e9:.1f} of {device.total_bytes / 1e9:.1f} GB free")
+    return ", ".join(words)

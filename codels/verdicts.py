@@ -1,0 +1,99 @@
+"""Verdicts of the probe on the disk, by the hash of the model's file: a model is probed once, not at each start.
+
+Losing them costs a probe, so what cannot be read or written is passed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from codels.cancel import CancelToken
+from codels.errors import Cancelled, CodelsError
+from codels.probe import VERSION, Subject, Verdict
+from codels.registry import store
+from codels.registry.card import ModelCard
+
+CHUNK_BYTES = 1 << 20
+
+
+def find(card: ModelCard, subject: Subject) -> Verdict | None:
+    """What was found of the model's file before, as far as its hash is known without reading it."""
+    digest = known_digest(card)
+    data = _read(_place(digest, subject)) if digest else None
+    try:
+        return Verdict.from_json(data["verdict"]) if data else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def keep(digest: str, subject: Subject, verdict: Verdict) -> None:
+    _write(_place(digest, subject), {"verdict": verdict.to_json()})
+
+
+def known_digest(card: ModelCard) -> str:
+    """The hash of the main file: the card's, its pin's or the one remembered; empty where it must be computed."""
+    try:
+        path, file = next(iter(store.files(card).items()))
+        state = _state(path)
+    except (CodelsError, OSError):
+        return ""
+    if file.sha256:
+        return file.sha256
+    data = _read(_memory(path))
+    return str(data.get("sha256", "")) if data and data.get("state") == state else ""
+
+
+def compute_digest(path: Path, cancel: CancelToken) -> str:
+    """Read the whole file, and remember its hash for as long as it looks the same. Raises `OSError`, `Cancelled`."""
+    state, digest = _state(path), hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            if cancel.is_cancelled:
+                raise Cancelled("the model changed meanwhile")
+            digest.update(chunk)
+    _write(_memory(path), {"state": state, "sha256": digest.hexdigest()})
+    return digest.hexdigest()
+
+
+def folder() -> Path:
+    return platformdirs.user_cache_path("codels", appauthor=False) / "verdicts"
+
+
+def _place(digest: str, subject: Subject) -> Path:
+    """Another question to the same file is another record."""
+    question = json.dumps([VERSION, asdict(subject)])
+    return folder() / f"{digest}-{hashlib.sha256(question.encode()).hexdigest()[:16]}.json"
+
+
+def _memory(path: Path) -> Path:
+    return folder() / f"path-{hashlib.sha256(os.fsencode(path.absolute())).hexdigest()}.json"
+
+
+def _state(path: Path) -> list[int]:
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _read(place: Path) -> dict[str, Any] | None:
+    try:
+        data = json.loads(place.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _write(place: Path, data: dict[str, Any]) -> None:
+    """The whole record or none; writers of the same do not meet in their drafts."""
+    draft = place.with_name(f"{place.name}.{os.getpid()}.part")
+    with contextlib.suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps(data), "utf-8")
+        draft.replace(place)
