@@ -1,0 +1,263 @@
+"""Our prompt's token ids against those of independent tokenizers: `python tests/tokens/compare.py [N [SEED]]`.
+
+N random documents (5,000) for each family with a real vocabulary, in each order that the family has, with the form
+for several files where there are snippets. Code Llama's vocabulary is Llama 2's with the four documented pieces.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import documents
+import gguf
+import llama_cpp as llama
+import oracles
+from oracles import Oracle
+
+from codels.backends.llamavocab import Vocabulary
+from codels.core import Snippet
+from codels.prompt import Order, Place, render
+from codels.prompt.budget import Window, fit
+from codels.prompt.families import FAMILIES
+
+PLACE = Place("app.py", "project", "python")
+
+CODE_LLAMA = {"▁<PRE>": 32007, "▁<SUF>": 32008, "▁<MID>": 32009, "▁<EOT>": 32010}
+"""ggml-org/llama.cpp pull request 2934."""
+
+Expected = Callable[[Oracle, str, Window], list[int]]
+"""The prompt's ids by hand: the oracle, the prefix that is shown, and the window."""
+
+
+def starcoder_psm(o: Oracle, shown: str, window: Window) -> list[int]:
+    return [
+        o.ids["<fim_prefix>"],
+        *o.encode(shown),
+        o.ids["<fim_suffix>"],
+        *o.encode(window.suffix),
+        o.ids["<fim_middle>"],
+    ]
+
+
+def starcoder_spm(o: Oracle, shown: str, window: Window) -> list[int]:
+    return [
+        o.ids["<fim_prefix>"],
+        o.ids["<fim_suffix>"],
+        *o.encode(window.suffix),
+        o.ids["<fim_middle>"],
+        *o.encode(shown),
+    ]
+
+
+def starcoder2_repo(o: Oracle, shown: str, window: Window) -> list[int]:
+    files = [id_ for s in window.snippets for id_ in (o.ids["<file_sep>"], *o.encode(f"{s.path}\n{s.text}"))]
+    return [
+        o.ids["<repo_name>"], *o.encode("project"), *files, o.ids["<file_sep>"], o.ids["<fim_prefix>"],
+        *o.encode("app.py\n" + shown), o.ids["<fim_suffix>"], *o.encode(window.suffix), o.ids["<fim_middle>"],
+    ]  # fmt: skip
+
+
+def refact(o: Oracle, shown: str, window: Window) -> list[int]:
+    return [
+        o.ids["<fim_suffix>"],
+        *o.encode(window.suffix),
+        o.ids["<fim_prefix>"],
+        *o.encode(shown),
+        o.ids["<fim_middle>"],
+    ]
+
+
+def deepseek_psm(o: Oracle, shown: str, window: Window) -> list[int]:
+    begin, hole, end = (o.ids[f"<｜fim▁{name}｜>"] for name in ("begin", "hole", "end"))
+    return [o.bos, begin, *o.encode(shown), hole, *o.encode(window.suffix), end]
+
+
+def deepseek_spm(o: Oracle, shown: str, window: Window) -> list[int]:
+    begin, hole, end = (o.ids[f"<｜fim▁{name}｜>"] for name in ("begin", "hole", "end"))
+    return [o.bos, begin, hole, *o.encode(window.suffix), end, *o.encode(shown)]
+
+
+def deepseek_repo(o: Oracle, shown: str, window: Window) -> list[int]:
+    head = "".join(f"#{snippet.path}\n{snippet.text}\n\n" for snippet in window.snippets) + "#app.py\n"
+    return [o.bos, *o.encode(head), *deepseek_psm(o, shown, window)[1:]]
+
+
+def codellama_psm(o: Oracle, shown: str, window: Window) -> list[int]:
+    return [o.bos, 32007, *o.encode(shown), 32008, *o.joined(window.suffix), 32009]
+
+
+def codellama_spm(o: Oracle, shown: str, window: Window) -> list[int]:
+    return [o.bos, 32007, 32008, *o.joined(window.suffix), 32009, *o.encode(shown)]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A family with its vocabulary: what the prompt is in each order, and with snippets."""
+
+    family: str
+    file: str
+    oracle: Callable[[Path], Oracle]
+    forms: dict[tuple[Order, bool], Expected]
+
+
+def _starcoder(path: Path) -> Oracle:
+    return oracles.byte_level(path, oracles.digits_then_words())
+
+
+def _deepseek(path: Path) -> Oracle:
+    return oracles.byte_level(path, oracles.deepseek_coder())
+
+
+PSM, SPM = Order.PSM, Order.SPM
+
+CASES = (
+    Case(
+        "starcoder", "ggml-vocab-starcoder.gguf", _starcoder, {(PSM, False): starcoder_psm, (SPM, False): starcoder_spm}
+    ),
+    Case(
+        "starcoder2",
+        "ggml-vocab-starcoder.gguf",
+        _starcoder,
+        {(PSM, False): starcoder_psm, (SPM, False): starcoder_spm, (PSM, True): starcoder2_repo},
+    ),
+    Case("refact", "ggml-vocab-refact.gguf", _starcoder, {(SPM, False): refact}),
+    Case(
+        "deepseek-coder",
+        "ggml-vocab-deepseek-coder.gguf",
+        _deepseek,
+        {(PSM, False): deepseek_psm, (SPM, False): deepseek_spm, (PSM, True): deepseek_repo},
+    ),
+    Case(
+        "codellama",
+        "ggml-vocab-llama-spm.gguf",
+        oracles.sentence_piece,
+        {(PSM, False): codellama_psm, (SPM, False): codellama_spm},
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    family: str
+    order: Order
+    window: Window
+    ours: list[int]
+    theirs: list[int]
+
+
+def compare(case: Case, folder: Path, n: int, seed: int, work: Path) -> tuple[int, list[Difference]]:
+    """How many prompts there were, and those whose ids differ."""
+    vocabulary = load(extended(folder / case.file, work) if case.family == "codellama" else folder / case.file)
+    oracle = case.oracle(folder / case.file)
+    n_prompts, different = 0, []
+    for document in documents.documents(n, seed, corpus_of(folder)):
+        window = fit(document.site, document.snippets, document.max_chars)
+        for order, window_, expected in _prompts(case, window):
+            prompt = render(FAMILIES[case.family], order, window_, PLACE)
+            assert window.prefix.endswith(prompt.heal)
+            shown = window.prefix[: len(window.prefix) - len(prompt.heal)]
+            ours = [token for part in prompt.parts for token in vocabulary.tokenize(part)]
+            theirs = expected(oracle, _valid(shown), _valid_window(window_))
+            n_prompts += 1
+            if ours != theirs:
+                different.append(Difference(case.family, order, window_, ours, theirs))
+    return n_prompts, different
+
+
+def _prompts(case: Case, window: Window) -> Iterator[tuple[Order, Window, Expected]]:
+    """Each order as it is, and with the snippets where the family has a form for them."""
+    for (order, is_repo), expected in case.forms.items():
+        if not is_repo:
+            yield order, Window(window.prefix, window.suffix), expected
+        elif window.snippets:
+            yield order, window, expected
+
+
+def _valid(text: str) -> str:
+    """Half characters become question marks: no tokenizer takes them."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _valid_window(window: Window) -> Window:
+    snippets = tuple(Snippet(_valid(s.path), _valid(s.text)) for s in window.snippets)
+    return Window(_valid(window.prefix), _valid(window.suffix), snippets)
+
+
+def load(path: Path) -> Vocabulary:
+    """The vocabulary alone; its model lives as long as the process."""
+    parameters = llama.llama_model_default_params()
+    parameters.vocab_only = True
+    model = llama.llama_model_load_from_file(str(path).encode(), parameters)
+    assert model, path
+    return Vocabulary(model)
+
+
+def extended(path: Path, work: Path) -> Path:
+    """Code Llama's vocabulary: Llama 2's with its four pieces at their places, and nothing where others stand."""
+    fields = gguf.GGUFReader(str(path)).fields
+    tokens, scores, types = (list(fields[f"tokenizer.ggml.{n}"].contents()) for n in ("tokens", "scores", "token_type"))
+    pieces = {number: piece for piece, number in CODE_LLAMA.items()}
+    for number in range(32000, 32016):
+        tokens.append(pieces.get(number, f"[UNUSED{number}]"))
+        scores.append(-1e9)
+        types.append(gguf.TokenType.CONTROL if number in pieces else gguf.TokenType.UNUSED)
+    writer = gguf.GGUFWriter(str(work / "codellama.gguf"), "llama")
+    for name in ("context_length", "embedding_length", "block_count", "feed_forward_length"):
+        writer.add_uint32(f"llama.{name}", fields[f"llama.{name}"].contents())
+    writer.add_head_count(fields["llama.attention.head_count"].contents())
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_vocab_size(len(tokens))
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(tokens)
+    writer.add_token_scores(scores)
+    writer.add_token_types([int(type_) for type_ in types])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    return work / "codellama.gguf"
+
+
+def corpus_of(folder: Path) -> Path:
+    """Where code comes from, beside the vocabularies."""
+    return folder.parent / "corpus" / "valid.jsonl.xz"
+
+
+@llama.llama_log_callback
+def _ignore(_level: int, _text: bytes, _data: object) -> None:
+    """Nothing is printed."""
+
+
+def silence() -> None:
+    llama.llama_log_set(_ignore, None)
+
+
+def main(n: int = 5000, seed: int = 0) -> int:
+    silence()
+    default = Path(__file__).parents[3] / "shared"
+    folder = Path(os.environ.get("CODELS_SHARED", default)) / "data" / "llama-vocab"
+    n_different = 0
+    for case in CASES:
+        with tempfile.TemporaryDirectory() as work:
+            n_prompts, different = compare(case, folder, n, seed, Path(work))
+        print(f"{case.family}: {n_prompts - len(different)} of {n_prompts} prompts of {n} documents are equal")
+        for row in different[:5]:
+            print(f"  {row.order}: {shown(row)}")
+        n_different += len(different)
+    return 1 if n_different else 0
+
+
+def shown(row: Difference) -> str:
+    at = next((i for i, (a, b) in enumerate(zip(row.ours, row.theirs, strict=False)) if a != b), 0)
+    return f"at token {at}: ours {row.ours[at : at + 8]}, the oracle's {row.theirs[at : at + 8]}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(int, sys.argv[1:3])))
