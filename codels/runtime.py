@@ -7,12 +7,13 @@ import os
 from collections.abc import Callable
 from functools import partial
 
+from codels import backends
 from codels.backends import LoadSpec, ModelInfo
 from codels.cancel import CancelToken
 from codels.completion import Completer
 from codels.core import Answer, Site
 from codels.engine.client import EngineClient, State, Status
-from codels.errors import CodelsError, EngineDown, UserError
+from codels.errors import BackendMissing, CodelsError, EngineDown, UserError
 from codels.examination import CHECKING, Examiner
 from codels.probe import Verdict
 from codels.prompt.families import FAMILIES
@@ -129,7 +130,10 @@ def find(name: str) -> ModelCard:
     """The card of a model whose file is there. Raises `UserError` or `ModelError` where it is not."""
     try:
         card = store.find(name)
+        backends.check(card.backend)
         store.locate(card)
+    except BackendMissing as error:
+        raise BackendMissing(f"{name} cannot be used yet: {error}") from error
     except (OSError, RuntimeError, ValueError) as error:  # names that no file system takes, homes of nobody
         reason = (error.strerror if isinstance(error, OSError) else "") or str(error)
         raise UserError(f"the model {name!r:.80} cannot be looked for: {reason}") from error

@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from codels import backends
 from codels.errors import CodelsError, UserError
-from codels.registry import memory, pins, store
+from codels.registry import memory, pins, store, uses
 from codels.registry.card import ModelCard
 from codels.registry.progress import size_text
 
@@ -107,6 +108,8 @@ def _row(card: ModelCard) -> dict[str, Any]:
         "quantisation": chosen.quantisation,
         "size_bytes": sum(file.stat().st_size for file in here) or published,
         "memory_bytes": need.total_bytes,
+        "backend": card.backend,
+        "problem": problem(card),
         "languages": sorted(card.languages),
         "license": card.license,
     }
@@ -114,16 +117,27 @@ def _row(card: ModelCard) -> dict[str, Any]:
 
 def _shown(row: dict[str, Any]) -> tuple[str, ...]:
     size, need = (size_text(row[key]) if row[key] else "" for key in ("size_bytes", "memory_bytes"))
-    return "✓" if row["is_here"] else "", row["id"], size, need, row["license"], row["title"]
+    title = f"{row['title']} (cannot be used yet: {row['backend']})" if row["problem"] else row["title"]
+    return "✓" if row["is_here"] else "", row["id"], size, need, row["license"], title
+
+
+def problem(card: ModelCard) -> str:
+    """Why this version of codels cannot use the model; empty where it can."""
+    try:
+        backends.check(card.backend)
+    except CodelsError as error:
+        return str(error)
+    return ""
 
 
 def _details(card: ModelCard) -> dict[str, Any]:
     places = [str(Path(place)) for place in store.files(card)] if _is_here(card) else []
     return {
-        "backend": card.backend,
         "family": card.family,
         "order": str(card.order),
         "skills": sorted(card.skills),
+        "abilities": uses.abilities(card),
+        "for_completion": uses.for_completion(card),
         "context_window": card.context_window,
         "license_note": card.license_note,
         "repo": card.repo,

@@ -6,6 +6,7 @@ import json
 import sys
 
 from codels.cancel import CancelToken
+from codels.commands import models
 from codels.registry import store
 from codels.registry.progress import Progress, size_text
 from codels.registry.pull import Talk, pull
@@ -22,6 +23,8 @@ def pull_model(name: str, is_offline: bool, is_json: bool) -> int:
         notes.append(sentence)
         print(f"{_CLEAR if sys.stderr.isatty() else ''}codels: {sentence}", file=sys.stderr)
 
+    if problem := models.problem(card):
+        tell(f"{card.id} can be fetched, but not used: {problem}")
     if card.license_note:
         tell(f"{card.id} is under the licence {card.license}: {card.license_note}")
     try:

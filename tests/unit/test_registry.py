@@ -118,7 +118,9 @@ def test_a_broken_card_is_named_with_its_field(text: str, says: str) -> None:
 BUILT_IN = [card for card in store.package_cards().values() if not card.files[0].repo]
 ON_THE_HUB = [card for card in store.package_cards().values() if card.files[0].repo]
 
-FREE_LICENSES = {"MIT", "Apache-2.0"}
+FREE_LICENSES = {"MIT", "Apache-2.0", "BSD-3-Clause"}
+
+ENDINGS = {"llama.cpp": (".gguf",), "transformers": (".bin", ".json", ".txt", ".py")}
 
 
 @pytest.mark.parametrize("card", BUILT_IN, ids=lambda card: card.id)
@@ -140,12 +142,16 @@ def test_a_card_in_the_package_says_how_it_is_prompted_and_may_be_used(card: Mod
 def test_a_card_of_the_hub_says_where_its_files_are_and_what_each_is(card: ModelCard) -> None:
     assert card.repo
     assert card.sources
-    assert len(card.quantisations) == len(card.files)
     for file in card.files:
         assert file.repo
-        assert file.path.endswith(".gguf")
+        assert file.path.endswith(ENDINGS[card.backend])
         assert file.quantisation in BITS_PER_WEIGHT
-        assert file.quantisation.lower() in file.path.lower()
+    if card.backend == "llama.cpp":
+        assert len(card.quantisations) == len(card.files)
+        assert all(file.quantisation.lower() in file.path.lower() for file in card.files)
+    else:
+        assert len(card.quantisations) == 1
+        assert card.files[0].path.endswith(".bin")
 
 
 @pytest.mark.parametrize("card", ON_THE_HUB, ids=lambda card: card.id)
