@@ -34,6 +34,16 @@ class Oracle:
     bos: int
 
 
+UNICODE_16 = (
+    "1b4e-1b4f 1b7f-1b7f 1c89-1c8a a7cb-a7cd a7da-a7dc 105c0-105f3 10d4a-10d65 10d6e-10d85 10ec2-10ec4 11380-11389 "
+    "1138b-1138b 1138e-1138e 11390-113b5 113b7-113b7 113d1-113d1 113d3-113d5 113d7-113d8 11bc0-11be1 13460-143fa "
+    "16100-1611d 16d40-16d6f 18cff-18cff 1e5d0-1e5ed 1e5f0-1e5f0 1e5ff-1e5ff"
+)
+"""Letters and punctuation that Unicode 16 (September 2024) added. `tokenizers` knows them today; it did not in 2023,
+when DeepSeek-Coder was trained, so that they were neither to its pre-tokenizer, as they are not to llama.cpp.
+"""
+
+
 def digits_then_words() -> pre_tokenizers.PreTokenizer:
     """StarCoder, StarCoder2 and Refact: digits one by one, then GPT-2's words."""
     return pre_tokenizers.Sequence(
@@ -43,7 +53,9 @@ def digits_then_words() -> pre_tokenizers.PreTokenizer:
 
 def deepseek_coder() -> pre_tokenizers.PreTokenizer:
     """As in the `tokenizer.json` of deepseek-coder-6.7b-base: each step splits what the one before has left."""
-    patterns = (r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-퟿]+")
+    new = re.sub(r"[0-9a-f]+", lambda digits: rf"\x{{{digits[0]}}}", UNICODE_16).replace(" ", "")
+    letter, sign = (rf"[\p{{{kind}}}&&[^{new}]]" for kind in "LP")
+    patterns = (r"[\r\n]", rf"\s?{letter}+", rf"\s?{sign}+", "[一-龥ࠀ-一가-퟿]+")
     splits = [pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in patterns]
     digits = pre_tokenizers.Digits(individual_digits=True)
     return pre_tokenizers.Sequence([*splits, digits, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
