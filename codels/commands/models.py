@@ -1,4 +1,4 @@
-"""`codels models`: which models there are, and getting, checking and removing their files."""
+"""`codels models`: which models there are, what is known of them, and whether their files are right."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from codels import backends
-from codels.errors import CodelsError, UserError
-from codels.registry import memory, pins, store, uses
+from codels.errors import CodelsError
+from codels.registry import memory, store, uses
 from codels.registry.card import ModelCard
 from codels.registry.progress import size_text
 
@@ -59,28 +59,6 @@ def verify(names: list[str], is_json: bool) -> int:
     for row in [] if is_json else rows:
         print(f"{'✓' if row['is_good'] else '✗'} {row['id']}: {row['says']}")
     return 0 if all(row["is_good"] for row in rows) else 1
-
-
-def remove(name: str, is_json: bool) -> int:
-    """Delete what was pulled of a model, and what is half there; never a file that somebody else put somewhere."""
-    from codels.registry import partial  # its imports would make the list slow
-
-    card = store.find(name)
-    if not card.files[0].repo:
-        raise UserError(f"{card.id} was not pulled, so {store.place(card, card.files[0])} stays")
-    removed, freed = [], 0
-    for place in (store.place(card, file) for file in card.files):
-        for file in [place, *partial.of(place)]:
-            if file.is_file():
-                freed += file.stat().st_size
-                file.unlink()
-                removed.append(str(file))
-        pins.remove(place)
-    if is_json:
-        print(json.dumps({"id": card.id, "removed": removed, "freed_bytes": freed}))
-    else:
-        print(f"removed {', '.join(removed)}: {size_text(freed)}" if removed else f"nothing of {card.id} is there")
-    return 0
 
 
 def _warn() -> None:
