@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from codels import backends
 from codels.errors import CodelsError
 from codels.registry import memory, store, uses
-from codels.registry.card import ModelCard
+from codels.registry.card import ModelCard, ModelFile
 from codels.registry.progress import size_text
 
 
@@ -19,7 +18,7 @@ def list_(is_json: bool) -> int:
     _warn()
     rows = sorted((_row(card) for card in store.cards().values()), key=lambda row: not row["is_here"])
     if is_json:
-        print(json.dumps(rows))
+        _print_json(rows)
         return 0
     shown = [("", "model", "size", "memory", "licence", "")] + [_shown(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
@@ -34,7 +33,7 @@ def info(name: str, is_json: bool) -> int:
     card = store.find(name)
     row = _row(card) | _details(card)
     if is_json:
-        print(json.dumps(row))
+        _print_json(row)
         return 0
     for key, value in row.items():
         if value not in ("", 0, [], None):
@@ -46,19 +45,25 @@ def info(name: str, is_json: bool) -> int:
 def path(name: str, is_json: bool) -> int:
     """Where the main file lies."""
     found = str(store.locate(store.find(name)))
-    print(json.dumps({"path": found}) if is_json else found)
+    _print_json({"path": found}) if is_json else print(found)
     return 0
 
 
 def verify(names: list[str], is_json: bool) -> int:
     """Read the files of these models, or of all that are there; 1 where one is not what it should be."""
-    cards = [store.find(name) for name in names] or [card for card in store.cards().values() if _is_here(card)]
+    cards = [store.find(name) for name in names] or [card for card in store.cards().values() if _here(card)]
     rows = [_verdict(card) for card in cards]
     if is_json:
-        print(json.dumps(rows))
+        _print_json(rows)
     for row in [] if is_json else rows:
         print(f"{'✓' if row['is_good'] else '✗'} {row['id']}: {row['says']}")
     return 0 if all(row["is_good"] for row in rows) else 1
+
+
+def _print_json(answer: object) -> None:
+    import json  # which the list for people does without
+
+    print(json.dumps(answer))
 
 
 def _warn() -> None:
@@ -66,16 +71,16 @@ def _warn() -> None:
         print(f"codels: {problem}", file=sys.stderr)
 
 
-def _is_here(card: ModelCard) -> bool:
+def _here(card: ModelCard) -> dict[Path, ModelFile]:
+    """The files of the card that are on this machine; none where not all that are needed are."""
     try:
-        store.files(card)
+        return store.files(card)
     except CodelsError:
-        return False
-    return True
+        return {}
 
 
 def _row(card: ModelCard) -> dict[str, Any]:
-    here = store.files(card) if _is_here(card) else {}
+    here = _here(card)
     chosen = next(iter(here.values()), card.files[0])
     need = memory.estimate(card, chosen.quantisation, memory.context_window(card))
     published = sum(file.size for file in card.files if file.quantisation == chosen.quantisation)
@@ -109,7 +114,7 @@ def problem(card: ModelCard) -> str:
 
 
 def _details(card: ModelCard) -> dict[str, Any]:
-    places = [str(Path(place)) for place in store.files(card)] if _is_here(card) else []
+    places = list(map(str, _here(card)))
     return {
         "family": card.family,
         "order": str(card.order),
