@@ -22,6 +22,11 @@ _ATTR_USER_DEFINED = 1 << 4
 _MARKER = re.compile(r"<[|｜].*[|｜]>|<pad>|\[PAD\d+\]|<unused\d+>")
 """User-defined tokens that no user's text means; llama.cpp finds these in any text, as it must find others."""
 
+_ORDINARY = re.compile("▁<(?:PRE|SUF|MID|EOT)>")
+"""Code Llama's markers, which its files list as ordinary tokens: SentencePiece makes them out of any text, piece by
+piece, wherever "<PRE>" stands behind a blank or at the start.
+"""
+
 _REPLACEMENT = "\ufffd".encode()
 
 
@@ -32,14 +37,16 @@ class Vocabulary:
         self.handle = llama.llama_model_get_vocab(model)
         self.n = llama.llama_vocab_n_tokens(self.handle)
         buffer = ctypes.create_string_buffer(512)
-        raw, self.special, self._controls = [], {}, set()
-        hidden = []
+        self._has_blank_prefix = llama.llama_vocab_type(self.handle) == llama.LLAMA_VOCAB_TYPE_SPM
+        raw, self.special, self._controls, hidden = [], {}, set(), []
         for token in range(self.n):
             attributes = llama.llama_vocab_get_attr(self.handle, token)
-            if attributes & (_ATTR_CONTROL | _ATTR_USER_DEFINED):
-                text = llama.llama_vocab_get_text(self.handle, token).decode("utf-8", "replace")
+            text = llama.llama_vocab_get_text(self.handle, token).decode("utf-8", "replace")
+            is_ordinary = self._has_blank_prefix and bool(_ORDINARY.fullmatch(text))
+            if is_ordinary or attributes & (_ATTR_CONTROL | _ATTR_USER_DEFINED):
                 self.special[text] = token
-                hidden += [text] * bool(_MARKER.fullmatch(text))
+            if is_ordinary or (attributes & _ATTR_USER_DEFINED and _MARKER.fullmatch(text)):
+                hidden.append(text.removeprefix("▁"))
             if attributes & _ATTR_CONTROL or llama.llama_vocab_is_eog(self.handle, token):
                 self._controls.add(token)
             size = llama.llama_token_to_piece(self.handle, token, buffer, len(buffer), 0, False)
@@ -52,7 +59,6 @@ class Vocabulary:
         bos = llama.llama_vocab_bos(self.handle)
         # Where a file names none, llama.cpp answers GPT-2's number, which is a comma in byte-level vocabularies.
         self._bos = [bos] if bos in self._controls else []
-        self._has_blank_prefix = llama.llama_vocab_type(self.handle) == llama.LLAMA_VOCAB_TYPE_SPM
 
     @property
     def start(self) -> list[int]:

@@ -30,6 +30,13 @@ PLACE = Place("app.py", "project", "python")
 CODE_LLAMA = {"▁<PRE>": 32007, "▁<SUF>": 32008, "▁<MID>": 32009, "▁<EOT>": 32010}
 """ggml-org/llama.cpp pull request 2934."""
 
+CODE_LLAMA_WHOLE = {
+    **{piece: 32000 + n for n, piece in enumerate(("▁<SU", "▁<SUF", "▁<PRE", "▁<M", "▁<MID", "▁<E", "▁<EOT"))},
+    **CODE_LLAMA,
+    **{"▁" + "<EOT>" * n: 32009 + n for n in range(2, 7)},
+}
+"""As copies of its vocabulary show it."""
+
 Expected = Callable[[Oracle, str, Window], list[int]]
 """The prompt's ids by hand: the oracle, the prefix that is shown, and the window."""
 
@@ -95,14 +102,55 @@ def codellama_spm(o: Oracle, shown: str, window: Window) -> list[int]:
     return [o.bos, 32007, 32008, *o.joined(window.suffix), 32009, *o.encode(shown)]
 
 
+def extended(path: Path, work: Path, is_whole: bool = False) -> Path:
+    """Code Llama's vocabulary: Llama 2's with the four documented pieces at their places, and nothing where others
+    stand; or all of its sixteen, as ordinary pieces, in the order in which SentencePiece joins them.
+    """
+    fields = gguf.GGUFReader(str(path)).fields
+    tokens, scores, types = (list(fields[f"tokenizer.ggml.{n}"].contents()) for n in ("tokens", "scores", "token_type"))
+    pieces = {number: piece for piece, number in (CODE_LLAMA_WHOLE if is_whole else CODE_LLAMA).items()}
+    marked = gguf.TokenType.NORMAL if is_whole else gguf.TokenType.CONTROL
+    for number in range(32000, 32016):
+        tokens.append(pieces.get(number, f"[UNUSED{number}]"))
+        scores.append(259.0 - number)
+        types.append(marked if number in pieces else gguf.TokenType.UNUSED)
+    writer = gguf.GGUFWriter(str(work / "codellama.gguf"), "llama")
+    for name in ("context_length", "embedding_length", "block_count", "feed_forward_length"):
+        writer.add_uint32(f"llama.{name}", fields[f"llama.{name}"].contents())
+    writer.add_head_count(fields["llama.attention.head_count"].contents())
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_vocab_size(len(tokens))
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(tokens)
+    writer.add_token_scores(scores)
+    writer.add_token_types([int(type_) for type_ in types])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    return work / "codellama.gguf"
+
+
+def whole(path: Path, work: Path) -> Path:
+    """Code Llama's vocabulary with all its pieces."""
+    return extended(path, work, is_whole=True)
+
+
 @dataclass(frozen=True)
 class Case:
-    """A family with its vocabulary: what the prompt is in each order, and with snippets."""
+    """A family with its vocabulary: what the prompt is in each order, and with snippets.
+
+    `extend` makes the vocabulary that is used of the one in the file, in a folder; `oracle` reads what is used.
+    """
 
     family: str
     file: str
     oracle: Callable[[Path], Oracle]
     forms: dict[tuple[Order, bool], Expected]
+    extend: Callable[[Path, Path], Path] = lambda path, _work: path
+    note: str = ""
 
 
 def _starcoder(path: Path) -> Oracle:
@@ -114,6 +162,10 @@ def _deepseek(path: Path) -> Oracle:
 
 
 PSM, SPM = Order.PSM, Order.SPM
+
+LLAMA = "ggml-vocab-llama-spm.gguf"
+
+CODE_LLAMA_FORMS = {(PSM, False): codellama_psm, (SPM, False): codellama_spm}
 
 CASES = (
     Case(
@@ -132,12 +184,8 @@ CASES = (
         _deepseek,
         {(PSM, False): deepseek_psm, (SPM, False): deepseek_spm, (PSM, True): deepseek_repo},
     ),
-    Case(
-        "codellama",
-        "ggml-vocab-llama-spm.gguf",
-        oracles.sentence_piece,
-        {(PSM, False): codellama_psm, (SPM, False): codellama_spm},
-    ),
+    Case("codellama", LLAMA, oracles.sentence_piece, CODE_LLAMA_FORMS, extended, ", the four documented pieces"),
+    Case("codellama", LLAMA, oracles.code_llama, CODE_LLAMA_FORMS, whole, ", all sixteen pieces"),
 )
 
 
@@ -152,8 +200,8 @@ class Difference:
 
 def compare(case: Case, folder: Path, n: int, seed: int, work: Path) -> tuple[int, list[Difference]]:
     """How many prompts there were, and those whose ids differ."""
-    vocabulary = load(extended(folder / case.file, work) if case.family == "codellama" else folder / case.file)
-    oracle = case.oracle(folder / case.file)
+    path = case.extend(folder / case.file, work)
+    vocabulary, oracle = load(path), case.oracle(path)
     n_prompts, different = 0, []
     for document in documents.documents(n, seed, corpus_of(folder)):
         window = fit(document.site, document.snippets, document.max_chars)
@@ -197,34 +245,6 @@ def load(path: Path) -> Vocabulary:
     return Vocabulary(model)
 
 
-def extended(path: Path, work: Path) -> Path:
-    """Code Llama's vocabulary: Llama 2's with its four pieces at their places, and nothing where others stand."""
-    fields = gguf.GGUFReader(str(path)).fields
-    tokens, scores, types = (list(fields[f"tokenizer.ggml.{n}"].contents()) for n in ("tokens", "scores", "token_type"))
-    pieces = {number: piece for piece, number in CODE_LLAMA.items()}
-    for number in range(32000, 32016):
-        tokens.append(pieces.get(number, f"[UNUSED{number}]"))
-        scores.append(-1e9)
-        types.append(gguf.TokenType.CONTROL if number in pieces else gguf.TokenType.UNUSED)
-    writer = gguf.GGUFWriter(str(work / "codellama.gguf"), "llama")
-    for name in ("context_length", "embedding_length", "block_count", "feed_forward_length"):
-        writer.add_uint32(f"llama.{name}", fields[f"llama.{name}"].contents())
-    writer.add_head_count(fields["llama.attention.head_count"].contents())
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_vocab_size(len(tokens))
-    writer.add_tokenizer_model("llama")
-    writer.add_tokenizer_pre("default")
-    writer.add_token_list(tokens)
-    writer.add_token_scores(scores)
-    writer.add_token_types([int(type_) for type_ in types])
-    writer.add_bos_token_id(1)
-    writer.add_eos_token_id(2)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.close()
-    return work / "codellama.gguf"
-
-
 def corpus_of(folder: Path) -> Path:
     """Where code comes from, beside the vocabularies."""
     return folder.parent / "corpus" / "valid.jsonl.xz"
@@ -247,7 +267,9 @@ def main(n: int = 5000, seed: int = 0) -> int:
     for case in CASES:
         with tempfile.TemporaryDirectory() as work:
             n_prompts, different = compare(case, folder, n, seed, Path(work))
-        print(f"{case.family}: {n_prompts - len(different)} of {n_prompts} prompts of {n} documents are equal")
+        print(
+            f"{case.family}{case.note}: {n_prompts - len(different)} of {n_prompts} prompts of {n} documents are equal"
+        )
         for row in different[:5]:
             print(f"  {row.order}: {shown(row)}")
         n_different += len(different)

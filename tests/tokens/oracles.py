@@ -104,6 +104,19 @@ def sentence_piece(path: Path) -> Oracle:
     return Oracle(encode, joined, {t: n for n, t in enumerate(tokens)}, _contents(fields, "bos_token_id"))
 
 
+def code_llama(path: Path) -> Oracle:
+    """Code Llama's vocabulary with the pieces that its markers are joined of. SentencePiece would make a marker of the
+    text " <PRE>": text is text here, so that it is cut behind the sign.
+    """
+    whole = sentence_piece(path)
+
+    def cut(text: str, encode: Encode) -> list[int]:
+        first, *rest = re.split("(?<=<)(?=PRE>|SUF>|MID>|EOT>)", text)
+        return encode(first) + [token for piece in rest for token in whole.joined(piece)]
+
+    return Oracle(lambda text: cut(text, whole.encode), lambda text: cut(text, whole.joined), whole.ids, whole.bos)
+
+
 def model_proto(rows: Iterable[tuple[str, float, int]]) -> bytes:
     """SentencePiece's model file by hand: pieces with scores and types, merged by score, a blank before each text,
     bytes for what is unknown, nothing normalized.
