@@ -22,7 +22,7 @@ _ATTR_USER_DEFINED = 1 << 4
 _MARKER = re.compile(r"<[|｜].*[|｜]>|<pad>|\[PAD\d+\]|<unused\d+>")
 """User-defined tokens that no user's text means; llama.cpp finds these in any text, as it must find others."""
 
-_ORDINARY = re.compile("▁<(?:PRE|SUF|MID|EOT)>")
+_ORDINARY = {f" <{name}>".encode(): f"▁<{name}>" for name in ("PRE", "SUF", "MID", "EOT")}
 """Code Llama's markers, which its files list as ordinary tokens: SentencePiece makes them out of any text, piece by
 piece, wherever "<PRE>" stands behind a blank or at the start.
 """
@@ -41,16 +41,18 @@ class Vocabulary:
         raw, self.special, self._controls, hidden = [], {}, set(), []
         for token in range(self.n):
             attributes = llama.llama_vocab_get_attr(self.handle, token)
-            text = llama.llama_vocab_get_text(self.handle, token).decode("utf-8", "replace")
-            is_ordinary = self._has_blank_prefix and bool(_ORDINARY.fullmatch(text))
-            if is_ordinary or attributes & (_ATTR_CONTROL | _ATTR_USER_DEFINED):
+            if attributes & (_ATTR_CONTROL | _ATTR_USER_DEFINED):
+                text = llama.llama_vocab_get_text(self.handle, token).decode("utf-8", "replace")
                 self.special[text] = token
-            if is_ordinary or (attributes & _ATTR_USER_DEFINED and _MARKER.fullmatch(text)):
-                hidden.append(text.removeprefix("▁"))
+                if attributes & _ATTR_USER_DEFINED and _MARKER.fullmatch(text):
+                    hidden.append(text)
             if attributes & _ATTR_CONTROL or llama.llama_vocab_is_eog(self.handle, token):
                 self._controls.add(token)
             size = llama.llama_token_to_piece(self.handle, token, buffer, len(buffer), 0, False)
             raw.append(buffer.raw[:size] if size > 0 else b"")
+        if self._has_blank_prefix:
+            self.special |= {_ORDINARY[piece]: token for token, piece in enumerate(raw) if piece in _ORDINARY}
+            hidden += [marker.removeprefix("▁") for marker in _ORDINARY.values() if marker in self.special]
         self.pieces = Pieces(raw)
         self._seams = seams(tuple(hidden))
         self._unknown = _unknown(raw)
