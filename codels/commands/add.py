@@ -36,13 +36,20 @@ class Seen:
 
 def add(name: str, id_: str, is_offline: bool, is_json: bool) -> int:
     """The file at the path `name`, or the repository of that name, becomes a model. Raises `CodelsError`."""
-    path = Path(name).expanduser()
-    found = None if path.is_file() else source.parse(name)
-    if path.is_file():
+    if path := _file(name):
         return _add_file(path, id_, is_json)
-    if found:
+    if found := source.parse(name):
         return _add_repository(found, id_, is_offline, is_json)
-    raise UserError(f"{name!r} is no file, and no repository of the hub such as owner/name or owner/name:Q4_K_M")
+    raise UserError(f"{name!r:.80} is no file, and no repository of the hub such as owner/name or owner/name:Q4_K_M")
+
+
+def _file(name: str) -> Path | None:
+    """The file of that name; none where there is none, or no file system takes the name."""
+    try:
+        path = Path(name).expanduser()
+        return path if path.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: a home of nobody
+        return None
 
 
 def _add_file(path: Path, id_: str, is_json: bool) -> int:

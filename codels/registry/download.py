@@ -90,10 +90,7 @@ class Hub:
 
         said = self._ask(head)
         if not said.commit_hash or not said.etag or said.size is None:
-            raise DownloadError(
-                f"{self._endpoint} does not answer as the hub does (no commit, hash or size of {self._file.path}): "
-                "check HF_ENDPOINT and the proxy"
-            )
+            raise self._strange(f"no commit, hash or size of {self._file.path}")
         return Published(said.commit_hash, said.etag, said.size)
 
     def list(self) -> Repository:
@@ -102,13 +99,23 @@ class Hub:
 
         api = HfApi(self._endpoint, library_name="codels", library_version=__version__)
         repo, revision = self._file.repo, self._file.revision or None
-        said = self._ask(lambda: api.model_info(repo, revision=revision, files_metadata=True, timeout=self._timeout_s))
+        try:
+            said = self._ask(
+                lambda: api.model_info(repo, revision=revision, files_metadata=True, timeout=self._timeout_s)
+            )
+        except (ValueError, KeyError, TypeError) as error:  # what came is no JSON, or another one
+            raise self._strange("no list of files") from error
         files = (
             ModelFile(file.rfilename, file.size or 0, file.lfs.sha256 if file.lfs else "", repo, said.sha or "")
             for file in said.siblings or ()
         )
         named = getattr(said.card_data, "license", "")
         return Repository(tuple(files), named if isinstance(named, str) else "")
+
+    def _strange(self, missing: str) -> DownloadError:
+        return DownloadError(
+            f"{self._endpoint} does not answer as the hub does ({missing}): check HF_ENDPOINT and the proxy"
+        )
 
     def _ask(self, question: Callable[[], T]) -> T:
         """The hub's answer, waited for as long as it may come."""

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hub import COMMIT, Fault, Hub, cut, refuse
+from hub import COMMIT, Fault, Handler, Hub, cut, refuse
 
 from codels.commands.add import add
 from codels.commands.models import info
@@ -64,6 +64,12 @@ def test_what_cannot_be_probed_leaves_a_card_that_says_prefix_only(hub: Hub, mod
     assert store.locate(card) == models / "mine" / "m.gguf"
 
 
+def strange(handler: Handler) -> bool:
+    """A proxy's page."""
+    handler.head(200, Content_Length=6, Content_Type="text/html")
+    return bool(handler.wfile.write(b"<html>"))
+
+
 REFUSED: list[tuple[str, dict[str, bytes], list[Fault], str]] = [
     # what is added, what the repository has, how it answers, words of the sentence
     ("o/m", SEVERAL, [], "o/m has several models; there are: Q4_K_M (2.0 MB), Q8_0 (4.0 MB); choose one: "),
@@ -78,6 +84,8 @@ REFUSED: list[tuple[str, dict[str, bytes], list[Fault], str]] = [
     ("{hub}/o/m/tree/nope", {}, [refuse(404, X_Error_Code="RevisionNotFound")], "o/m has no revision nope: check the"),
     ("o/m", {}, [refuse(429, Retry_After="3600")], "{hub} was asked too often: try again in 3600 s"),
     ("o/m", {}, [refuse(503)] * 6, "{hub} answered for the list of files of o/m"),
+    ("o/m", {}, [strange], "{hub} does not answer as the hub does (no list of files): check HF_ENDPOINT and the proxy"),
+    ("o/m", {"../../m.gguf": b"x"}, [], "path must lie inside the repository, not '../../m.gguf'"),
     ("x.gguf", {}, [], "'x.gguf' is no file, and no repository of the hub such as owner/name or owner/name:Q4_K_M"),
     ("a/b/c", {}, [], "'a/b/c' is no file, and no repository of the hub"),
 ]
