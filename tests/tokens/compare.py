@@ -30,6 +30,12 @@ PLACE = Place("app.py", "project", "python")
 CODE_LLAMA = {"▁<PRE>": 32007, "▁<SUF>": 32008, "▁<MID>": 32009, "▁<EOT>": 32010}
 """ggml-org/llama.cpp pull request 2934."""
 
+LLAMA_SHAPE = {
+    "context_length": 4096, "embedding_length": 4096, "block_count": 32, "feed_forward_length": 11008,
+    "attention.head_count": 32,
+}  # fmt: skip
+"""Of no weights: the format wants it."""
+
 CODE_LLAMA_WHOLE = {
     **{piece: 32000 + n for n, piece in enumerate(("▁<SU", "▁<SUF", "▁<PRE", "▁<M", "▁<MID", "▁<E", "▁<EOT"))},
     **CODE_LLAMA,
@@ -106,8 +112,7 @@ def extended(path: Path, work: Path, is_whole: bool = False) -> Path:
     """Code Llama's vocabulary: Llama 2's with the four documented pieces at their places, and nothing where others
     stand; or all of its sixteen, as ordinary pieces, in the order in which SentencePiece joins them.
     """
-    fields = gguf.GGUFReader(str(path)).fields
-    tokens, scores, types = (list(fields[f"tokenizer.ggml.{n}"].contents()) for n in ("tokens", "scores", "token_type"))
+    tokens, scores, types = (list(oracles.contents(path)[name]) for name in ("tokens", "scores", "token_type"))
     pieces = {number: piece for piece, number in (CODE_LLAMA_WHOLE if is_whole else CODE_LLAMA).items()}
     marked = gguf.TokenType.NORMAL if is_whole else gguf.TokenType.CONTROL
     for number in range(32000, 32016):
@@ -115,9 +120,8 @@ def extended(path: Path, work: Path, is_whole: bool = False) -> Path:
         scores.append(259.0 - number)
         types.append(marked if number in pieces else gguf.TokenType.UNUSED)
     writer = gguf.GGUFWriter(str(work / "codellama.gguf"), "llama")
-    for name in ("context_length", "embedding_length", "block_count", "feed_forward_length"):
-        writer.add_uint32(f"llama.{name}", fields[f"llama.{name}"].contents())
-    writer.add_head_count(fields["llama.attention.head_count"].contents())
+    for name, number in LLAMA_SHAPE.items():
+        writer.add_uint32(f"llama.{name}", number)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_vocab_size(len(tokens))
     writer.add_tokenizer_model("llama")
@@ -131,6 +135,10 @@ def extended(path: Path, work: Path, is_whole: bool = False) -> Path:
     writer.write_kv_data_to_file()
     writer.close()
     return work / "codellama.gguf"
+
+
+def as_it_is(path: Path, _work: Path) -> Path:
+    return path
 
 
 def whole(path: Path, work: Path) -> Path:
@@ -149,7 +157,7 @@ class Case:
     file: str
     oracle: Callable[[Path], Oracle]
     forms: dict[tuple[Order, bool], Expected]
-    extend: Callable[[Path, Path], Path] = lambda path, _work: path
+    extend: Callable[[Path, Path], Path] = as_it_is
     note: str = ""
 
 
@@ -163,21 +171,24 @@ def _deepseek(path: Path) -> Oracle:
 
 PSM, SPM = Order.PSM, Order.SPM
 
+STARCODER2 = "ggml-vocab-starcoder.gguf"
+"""StarCoder2's, though it is called starcoder: the architecture is starcoder2, and it has <repo_name> and <file_sep>.
+"""
+
+REFACT = "ggml-vocab-refact.gguf"
+"""StarCoder's (<reponame>, <filename> and <gh_stars> are StarCoder 1's), which Refact uses, and 64 empty places."""
+
 LLAMA = "ggml-vocab-llama-spm.gguf"
+
+STARCODER_FORMS = {(PSM, False): starcoder_psm, (SPM, False): starcoder_spm}
 
 CODE_LLAMA_FORMS = {(PSM, False): codellama_psm, (SPM, False): codellama_spm}
 
 CASES = (
-    Case(
-        "starcoder", "ggml-vocab-starcoder.gguf", _starcoder, {(PSM, False): starcoder_psm, (SPM, False): starcoder_spm}
-    ),
-    Case(
-        "starcoder2",
-        "ggml-vocab-starcoder.gguf",
-        _starcoder,
-        {(PSM, False): starcoder_psm, (SPM, False): starcoder_spm, (PSM, True): starcoder2_repo},
-    ),
-    Case("refact", "ggml-vocab-refact.gguf", _starcoder, {(SPM, False): refact}),
+    Case("starcoder", STARCODER2, _starcoder, STARCODER_FORMS, note=", StarCoder2's vocabulary"),
+    Case("starcoder", REFACT, _starcoder, STARCODER_FORMS, note=", its own vocabulary"),
+    Case("starcoder2", STARCODER2, _starcoder, {**STARCODER_FORMS, (PSM, True): starcoder2_repo}),
+    Case("refact", REFACT, _starcoder, {(SPM, False): refact}),
     Case(
         "deepseek-coder",
         "ggml-vocab-deepseek-coder.gguf",

@@ -10,6 +10,7 @@ import re
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,14 @@ when DeepSeek-Coder was trained, so that they were neither to its pre-tokenizer,
 """
 
 
+@cache
+def contents(path: Path) -> dict[str, Any]:
+    """What a GGUF file says of its tokenizer, by the keys behind `tokenizer.ggml.`."""
+    fields = gguf.GGUFReader(str(path)).fields
+    head = "tokenizer.ggml."
+    return {key.removeprefix(head): field.contents() for key, field in fields.items() if key.startswith(head)}
+
+
 def digits_then_words() -> pre_tokenizers.PreTokenizer:
     """StarCoder, StarCoder2 and Refact: digits one by one, then GPT-2's words."""
     return pre_tokenizers.Sequence(
@@ -63,11 +72,11 @@ def deepseek_coder() -> pre_tokenizers.PreTokenizer:
 
 def byte_level(path: Path, pre: pre_tokenizers.PreTokenizer) -> Oracle:
     """A byte-level vocabulary (`tokenizer.ggml.model` is gpt2)."""
-    fields = gguf.GGUFReader(str(path)).fields
-    tokens, types = _contents(fields, "tokens"), _contents(fields, "token_type")
+    said = contents(path)
+    tokens, types = said["tokens"], said["token_type"]
     ids = {token: number for number, token in enumerate(tokens)}
     normal = {token: ids[token] for token, type_ in zip(tokens, types, strict=True) if type_ == NORMAL}
-    merges = [tuple(merge.split(" ")) for merge in _contents(fields, "merges")]
+    merges = [tuple(merge.split(" ")) for merge in said["merges"]]
     letters = [t for t, type_ in zip(tokens, types, strict=True) if type_ == USER_DEFINED and len(t) == 1]
     tokenizer = Tokenizer(models.BPE({**normal, **{letter: ids[letter] for letter in letters}}, merges))
     # DeepSeek-Coder lists the letters of bytes that no UTF-8 has among its added tokens, so such a letter itself
@@ -82,16 +91,15 @@ def byte_level(path: Path, pre: pre_tokenizers.PreTokenizer) -> Oracle:
         found: list[int] = tokenizer.encode(sayable, add_special_tokens=False).ids
         return found
 
-    return Oracle(encode, encode, ids, _contents(fields, "bos_token_id"))
+    return Oracle(encode, encode, ids, said["bos_token_id"])
 
 
 def sentence_piece(path: Path) -> Oracle:
     """Llama's vocabulary (`tokenizer.ggml.model` is llama); a joined text is encoded behind ☺, as Meta's code does."""
     import sentencepiece
 
-    fields = gguf.GGUFReader(str(path)).fields
-    tokens = _contents(fields, "tokens")
-    rows = zip(tokens, _contents(fields, "scores"), _contents(fields, "token_type"), strict=True)
+    said = contents(path)
+    rows = zip(said["tokens"], said["scores"], said["token_type"], strict=True)
     processor = sentencepiece.SentencePieceProcessor(model_proto=model_proto(rows))
 
     def encode(text: str) -> list[int]:
@@ -101,7 +109,7 @@ def sentence_piece(path: Path) -> Oracle:
     def joined(text: str) -> list[int]:
         return encode("☺" + text)[len(encode("☺")) :]
 
-    return Oracle(encode, joined, {t: n for n, t in enumerate(tokens)}, _contents(fields, "bos_token_id"))
+    return Oracle(encode, joined, {token: n for n, token in enumerate(said["tokens"])}, said["bos_token_id"])
 
 
 def code_llama(path: Path) -> Oracle:
@@ -141,7 +149,3 @@ def _number(number: int, value: int) -> bytes:
 def _varint(value: int) -> bytes:
     low, rest = value & 127, value >> 7
     return bytes([low | 128]) + _varint(rest) if rest else bytes([low])
-
-
-def _contents(fields: dict[str, gguf.ReaderField], name: str) -> Any:
-    return fields[f"tokenizer.ggml.{name}"].contents()
