@@ -10,7 +10,7 @@ import platformdirs
 
 from codels.errors import ModelError, UserError
 from codels.prompt import Order
-from codels.registry import card, pins
+from codels.registry import card, pins, splits
 from codels.registry.card import ModelCard, ModelFile
 
 _CARDS = Path(__file__).parent / "cards"
@@ -76,9 +76,8 @@ def find(name: str) -> ModelCard:
     if path.suffix in _BACKEND_OF:
         family = "codels" if path.suffix == ".json" else ""
         order = Order.SPM if family else Order.PSM
-        return ModelCard(
-            path.name, _BACKEND_OF[path.suffix], (ModelFile(str(path.absolute())),), family=family, order=order
-        )
+        files = tuple(ModelFile(part) for part in splits.parts(str(path.absolute())))
+        return ModelCard(path.name, _BACKEND_OF[path.suffix], files, family=family, order=order)
     raise UserError(
         f"there is no model {name!r}; `codels models list` shows those that there are, or name the path of a .gguf file"
     )
@@ -107,7 +106,8 @@ def files(model: ModelCard) -> dict[Path, ModelFile]:
             return {path: pins.pinned(file, path) for path, file in places.items()}
     if any(file.repo for file in model.files):
         raise ModelError(f"the model {model.id} is not on this machine: `codels models pull {model.id}` fetches it")
-    raise ModelError(f"the model file {place(model, model.files[0])} does not exist; name another one in codels.model")
+    missing = next(path for path in (place(model, file) for file in model.files) if not path.is_file())
+    raise ModelError(f"the model file {missing} does not exist; name another one in codels.model")
 
 
 def locate(model: ModelCard) -> Path:
