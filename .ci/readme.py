@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from codels.backends import PLANNED
 from codels.registry import memory, store
 from codels.registry.card import ModelCard
 from codels.registry.progress import size_text
@@ -21,6 +22,9 @@ FOOT = "| any `.gguf` file, by its path | its own | its own, up to 4,096 tokens 
 
 BUILT_IN = "[`{id}`](models/tiny/README.md) (built in)"
 
+LATER = "†"
+"""Beside models whose backend is not there yet."""
+
 
 def table() -> str:
     """The built-in model first, then the others by their names."""
@@ -33,7 +37,7 @@ def _row(card: ModelCard) -> str:
     sizes = [file.size for file in card.files if file.quantisation == quantisation]
     need = memory.estimate(card, quantisation, memory.context_window(card)).total_bytes
     cells = (
-        f"`{card.id}`" if card.files[0].repo else BUILT_IN.format(id=card.id),
+        f"`{card.id}`{LATER * (card.backend in PLANNED)}" if card.files[0].repo else BUILT_IN.format(id=card.id),
         ", ".join(name.capitalize() for name in sorted(card.languages)) or "many",
         f"{card.context_window:,} tokens" if card.context_window else "",
         quantisation,

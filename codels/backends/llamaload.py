@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,10 +47,8 @@ class Loaded:
     def info(self, markers: tuple[str, ...]) -> ModelInfo:
         is_on_gpu = bool(self.plan.gpus) and self.plan.gpu_layers > self.shape.layers
         sentences = (*explain(self.shape, self.plan), *self.tried)
-        name, window = self.context.description, self.context.n_ctx
-        return ModelInfo(
-            name, window, markers, device=self.plan.device, plan=sentences, is_on_gpu=is_on_gpu, can_embed=True
-        )
+        described = ModelInfo(self.context.description, self.context.n_ctx, markers)
+        return replace(described, device=self.plan.device, plan=sentences, is_on_gpu=is_on_gpu, can_embed=True)
 
 
 def open_planned(spec: LoadSpec, on_progress: OnProgress) -> Loaded:

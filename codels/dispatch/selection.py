@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from codels import backends
 from codels.core import Role
 from codels.dispatch import skills, ways
 from codels.dispatch.ways import Budget, Choice
-from codels.errors import CodelsError, UserError
+from codels.errors import BackendMissing, CodelsError, UserError
 from codels.machine import Machine
 from codels.registry import choices, installed, store
 from codels.registry.card import ModelCard
@@ -57,18 +58,23 @@ def select(settings: Settings, broken: Mapping[str, str] = _NONE, machine: Machi
 
 
 def find(name: str) -> ModelCard:
-    """The card of a model whose file is there. Raises `UserError` or `ModelError` where it is not."""
+    """The card of a model that can be loaded. Raises `UserError` or `ModelError` where its file is not there, and
+    `BackendMissing` where its backend is to come.
+    """
     card = _card(name)
     try:
+        backends.check(card.backend)
         store.locate(card)
+    except BackendMissing as error:
+        raise BackendMissing(f"{name} cannot be used yet: {error}") from error
     except (OSError, RuntimeError, ValueError) as error:
         raise _unreadable(name, error) from error
     return card
 
 
 def is_missing(card: ModelCard) -> bool:
-    """Whether a model of the hub is not on this machine; one that is damaged is."""
-    if not card.files[0].repo:
+    """Whether a model of the hub could be used and is not on this machine; one that is damaged is."""
+    if not card.files[0].repo or card.backend not in backends.BACKENDS:
         return False
     try:
         store.files(card)

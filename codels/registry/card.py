@@ -13,6 +13,7 @@ from codels.errors import UserError
 from codels.gate import Gate
 from codels.prompt import Order
 from codels.prompt.families import FAMILIES
+from codels.registry import splits
 from codels.registry.fields import ADAPTER_FIELDS, CARD_FIELDS, FILE_FIELDS, Field, check, stays_inside
 
 
@@ -128,6 +129,7 @@ def _card(data: Mapping[str, Any]) -> ModelCard:
     )
     if len({file.path for file in card.all_files}) < len(card.all_files):
         raise ValueError("two files have the same path")
+    splits.check([file.path for file in card.files])
     if card.family and not FAMILIES[card.family].template(card.order):
         raise ValueError(f"family {card.family} has no {card.order} order")
     return card

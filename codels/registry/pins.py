@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -22,8 +20,13 @@ class Pin:
 
 def read(path: Path) -> Pin | None:
     """The pin of the file at `path`; none where it was not pulled, or the record is not readable."""
+    record = _record(path)
+    if not record.is_file():
+        return None
+    import json  # for the few models that were pulled: a list of models does without
+
     try:
-        data = json.loads(_record(path).read_text("utf-8"))
+        data = json.loads(record.read_text("utf-8"))
         return Pin(str(data["repo"]), str(data["commit"]), int(data["size"]), str(data["sha256"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -31,6 +34,8 @@ def read(path: Path) -> Pin | None:
 
 def write(path: Path, pin: Pin) -> None:
     """Atomic: there is the whole record or none."""
+    import json
+
     record = _record(path)
     part = record.with_name(record.name + ".part")
     part.write_text(json.dumps(asdict(pin), indent=1) + "\n", "utf-8")
@@ -54,6 +59,8 @@ def pinned(file: ModelFile, path: Path) -> ModelFile:
 
 def digest(path: Path) -> str:
     """The SHA-256 of a whole file, in hex."""
+    import hashlib
+
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

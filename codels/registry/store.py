@@ -11,7 +11,7 @@ import platformdirs
 
 from codels.errors import ModelError, UserError
 from codels.prompt import Order
-from codels.registry import card, pins
+from codels.registry import card, pins, splits
 from codels.registry.card import ModelCard, ModelFile
 
 AnyFile = TypeVar("AnyFile", bound=ModelFile)
@@ -85,9 +85,8 @@ def find(name: str) -> ModelCard:
     if path.suffix in _BACKEND_OF:
         family = "codels" if path.suffix == ".json" else ""
         order = Order.SPM if family else Order.PSM
-        return ModelCard(
-            path.name, _BACKEND_OF[path.suffix], (ModelFile(str(path.absolute())),), family=family, order=order
-        )
+        files = tuple(ModelFile(part) for part in splits.parts(str(path.absolute())))
+        return ModelCard(path.name, _BACKEND_OF[path.suffix], files, family=family, order=order)
     raise UserError(
         f"there is no model {name!r}; `codels models list` shows those that there are, or name the path of a .gguf file"
     )

@@ -10,6 +10,7 @@ import pytest
 from hub import SIZE, Cards, Hub, fetch
 
 from codels.commands import models as commands
+from codels.commands.remove import remove
 from codels.errors import ModelError, UserError
 from codels.registry import pins, store
 from codels.registry.card import AdapterFile, ModelCard, ModelFile
@@ -76,7 +77,7 @@ def test_one_of_the_users_for_a_model_of_the_hub_is_never_removed(
     assert row["paths"] == [str(pulled), str(own)]
     assert commands.verify(["m"], is_json=False) == 0
     assert capsys.readouterr().out == "✓ m: its sha256 is as it should be; no hash is known of own.gguf\n"
-    assert commands.remove("m", is_json=True) == 0
+    assert remove("m", is_json=True) == 0
     assert json.loads(capsys.readouterr().out)["removed"] == [str(pulled)]
     assert own.exists()
 

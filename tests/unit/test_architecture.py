@@ -25,7 +25,7 @@ LAYERS = """
     core
     gate
     generation
-    errors  lines  cancel  processes  copyweights  machine
+    errors  lines  cancel  processes  copyweights  machine  seams
 """
 """Downwards only; within a layer only where SIBLINGS draws it."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from codels.backends import ModelInfo
+from codels.dispatch.selection import find
+from codels.errors import BackendMissing
 from codels.prompt import Order
 from codels.prompt.families import FAMILIES
 from codels.registry.card import ModelCard, ModelFile
@@ -64,3 +66,11 @@ def test_a_repository_form_that_the_vocabulary_cannot_say_is_not_used() -> None:
     without, _ = resolve(card("starcoder2", Order.PSM), ModelInfo("", 512, family.markers))
     assert with_files.family == family
     assert without.family.template(Order.PSM, is_repo=True) == ()
+
+
+@pytest.mark.parametrize("name", ["codet5p-220m", "wavecoder-pro-6.7b", "instructcodet5p-16b:F16"])
+def test_a_model_whose_backend_is_to_come_is_refused_in_one_sentence(name: str) -> None:
+    with pytest.raises(BackendMissing) as error:
+        find(name)
+    assert str(error.value).startswith(f"{name} cannot be used yet: its backend transformers is missing in this ")
+    assert "choose a model whose backend is llama.cpp" in str(error.value)
