@@ -20,19 +20,22 @@ import llama_cpp
 import numpy as np
 from tqdm import tqdm
 
-from codels.backends import llamacpp
+from codels.backends import llamacpp, llamaload
 from codels.backends.copying import Copied, CopyModel
+from codels.backends.deadline import Deadline
 from codels.cancel import CancelToken
 from codels.completion import CHARS_PER_TOKEN
 from codels.context import copies
 from codels.copyweights import BUCKETS, N_COLUMNS
 from codels.core import Site
+from codels.dispatch.loading import load_spec
+from codels.dispatch.selection import find
 from codels.errors import CodelsError
 from codels.evaluate import sets
 from codels.generation import Part, Prompt
 from codels.prompt import Place, budget, render
 from codels.request import Model
-from codels.runtime import find, load_spec, resolve
+from codels.resolve import resolve
 from codels.settings import Settings
 
 MAX_TOKENS = 96
@@ -59,8 +62,8 @@ class Teacher(llamacpp.LlamaCpp):
         if len(ids) > self.info.context_window - 2 * MAX_TOKENS:
             return
         self._context.arm(CancelToken())
-        self._reuse(ids)
-        self._prefill(ids, CancelToken(), llamacpp._Clock(0))
+        self._cache.reuse(ids, MAX_TOKENS)
+        self._prefill(ids, CancelToken(), Deadline(0))
         zeros = tuple((0.0,) * N_COLUMNS for _ in BUCKETS)
         copying = CopyModel(self._lines.join(prompt.sources), zeros, 2 * MAX_TOKENS)
         n_healed, n_read, said = len(prompt.heal.encode()), 0, list[int]()
@@ -70,7 +73,7 @@ class Teacher(llamacpp.LlamaCpp):
                 yield self._seen(copying.copied(said), same)
             n_read += len(self._vocabulary.pieces.of(token))
             said.append(token)
-            if len(same) > 1 or not self._evaluate([token]):
+            if len(same) > 1 or not self._cache.evaluate([token]):
                 return
 
     def _seen(self, copied: Copied | None, same: list[int]) -> Seen:
@@ -113,10 +116,9 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=400, help="holes of each kind")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    card, settings = find(args.model), Settings(threads=1)
-    teacher = Teacher(
-        load_spec(card, settings), llamacpp.load(load_spec(card, settings), lambda _fraction: True)._context
-    )
+    card = find(args.model)
+    spec = load_spec(card, Settings(threads=1))
+    teacher = Teacher(spec, llamaload.open_planned(spec, lambda _fraction: True))
     model, _ = resolve(card, teacher.info)
     tokens: list[Seen] = []
     for kind in ("line-end", "whole-line"):

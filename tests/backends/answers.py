@@ -22,7 +22,8 @@ ANSWER = "ge(10):\n        print(i, end='')\n    return None\n"
 Open = Callable[..., Backend]
 
 CODE = "import os\n\n\ndef main():\n    for i in ran"
-LONG_CODE = (Path(__file__).parent.parent.parent / "codels" / "core.py").read_text("utf-8")[:1000] + CODE
+LONG_CODE = (Path(__file__).parent / "long_code.txt").read_text("utf-8") + CODE
+"""A kilobyte, the same for good: answers are compared."""
 
 
 class Heard(NamedTuple):
