@@ -7,7 +7,7 @@ from pathlib import Path
 from codels.backends import PLANNED
 from codels.registry import memory, store
 from codels.registry.card import ModelCard
-from codels.registry.progress import size_text
+from codels.sizes import size_text
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 

@@ -13,9 +13,10 @@ import llama_cpp as llama
 from codels.backends import LoadSpec, ModelInfo, OnProgress, ggufshape, llamadevices, llamalog, llamalora
 from codels.backends.ggufshape import FileShape
 from codels.backends.llamanative import Context, branch_cells
-from codels.backends.plan import Plan, explain, gb, in_short, kv_bytes, smaller
+from codels.backends.plan import Plan, explain, in_short, kv_bytes, smaller
 from codels.backends.planning import Wishes, choose
 from codels.errors import ModelError, OutOfMemory
+from codels.sizes import size_text
 
 T = TypeVar("T")
 
@@ -83,7 +84,7 @@ def _all(plan: Plan) -> Iterator[Plan]:
 
 
 def _no_memory(shape: FileShape, plan: Plan, error: OutOfMemory) -> str:
-    kv = gb(kv_bytes(shape, plan.n_cells, plan.kv_type))
+    kv = size_text(kv_bytes(shape, plan.n_cells, plan.kv_type))
     return (
         f"no memory for {in_short(shape, plan)} with a context of {plan.context_window:,} tokens ({kv} for "
         f"{plan.n_cells:,}): {error}"

@@ -10,7 +10,7 @@ from codels import backends
 from codels.errors import CodelsError
 from codels.registry import memory, store, uses
 from codels.registry.card import ModelCard, ModelFile
-from codels.registry.progress import size_text
+from codels.sizes import size_text
 
 
 def list_(is_json: bool) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from codels.errors import UserError
 from codels.registry import mycards, partial, pins, store
 from codels.registry.card import ModelCard
-from codels.registry.progress import size_text
+from codels.sizes import size_text
 
 
 def remove(name: str, is_json: bool) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from codels.backends import LoadSpec
 from codels.engine.client import EngineClient
 from codels.errors import UserError
-from codels.registry.progress import size_text
+from codels.sizes import size_text
 
 
 @dataclass(slots=True)

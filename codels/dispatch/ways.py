@@ -14,7 +14,7 @@ from codels.dispatch.skills import SKILLS
 from codels.machine import Device, DeviceKind, Machine
 from codels.registry.card import ModelCard
 from codels.registry.installed import Candidate
-from codels.registry.progress import size_text
+from codels.sizes import size_text
 
 BATTERY_SHARE = 0.25
 """Of the time, and so of the energy, that an answer may cost on battery: a smaller model is taken for it."""

@@ -20,7 +20,8 @@ from codels.lsp.progress import Bar
 from codels.lsp.protocol import Server
 from codels.registry import memory
 from codels.registry.card import ModelCard
-from codels.registry.progress import Progress, line, size_text
+from codels.registry.progress import Progress, line
+from codels.sizes import size_text
 
 log = logging.getLogger(__name__)
 

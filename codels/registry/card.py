@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from codels import splits
 from codels.copyweights import CopyWeights
 from codels.core import Skill
 from codels.errors import UserError
 from codels.gate import Gate
 from codels.prompt import Order
 from codels.prompt.families import FAMILIES
-from codels.registry import splits
 from codels.registry.fields import ADAPTER_FIELDS, CARD_FIELDS, FILE_FIELDS, Field, check, stays_inside
 
 

@@ -9,8 +9,8 @@ from pathlib import PurePosixPath
 
 from codels.errors import UserError
 from codels.registry.card import ModelFile
-from codels.registry.progress import size_text
-from codels.registry.splits import parts
+from codels.sizes import size_text
+from codels.splits import parts
 
 _QUANTISATION = re.compile(
     r"(?<![A-Za-z0-9])((?:IQ|TQ|Q)\d(?:_[A-Z0-9]+)*|BF16|F16|FP16|F32|MXFP4(?:_[A-Z]+)?)(?![A-Za-z0-9])", re.I

@@ -12,7 +12,7 @@ from typing import Self
 
 from codels.errors import DownloadError
 from codels.registry import pins
-from codels.registry.progress import size_text
+from codels.sizes import size_text
 
 _ENDING = ".part"
 

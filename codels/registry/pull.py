@@ -14,7 +14,8 @@ from codels.registry.card import ModelCard, ModelFile
 from codels.registry.download import Hub
 from codels.registry.partial import Partial, check_space
 from codels.registry.patience import wait
-from codels.registry.progress import Meter, Progress, size_text
+from codels.registry.progress import Meter, Progress
+from codels.sizes import size_text
 
 LOCK_S = 0.2
 """Between looks at whether another pull has ended."""

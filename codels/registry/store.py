@@ -9,9 +9,10 @@ from typing import TypeVar
 
 import platformdirs
 
+from codels import splits
 from codels.errors import ModelError, UserError
 from codels.prompt import Order
-from codels.registry import card, pins, splits
+from codels.registry import card, pins
 from codels.registry.card import ModelCard, ModelFile
 
 AnyFile = TypeVar("AnyFile", bound=ModelFile)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from codels import splits
 from codels.errors import UserError
-from codels.registry import gguf_names, source, splits
+from codels.registry import gguf_names, source
 from codels.registry.card import ModelFile
 from codels.registry.source import Source
 
