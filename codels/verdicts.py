@@ -5,16 +5,17 @@ Losing them costs a probe, so what cannot be read or written is passed over.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+from codels import records
 from codels.cancel import CancelToken
 from codels.errors import Cancelled, CodelsError
 from codels.probe import VERSION, Subject, Verdict
@@ -84,16 +85,12 @@ def _state(path: Path) -> list[int]:
 
 def _read(place: Path) -> dict[str, Any] | None:
     try:
-        data = json.loads(place.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        data = records.load(place)
+    except (OSError, ValueError):
         return None
     return data if isinstance(data, dict) else None
 
 
 def _write(place: Path, data: dict[str, Any]) -> None:
-    """The whole record or none; writers of the same do not meet in their drafts."""
-    draft = place.with_name(f"{place.name}.{os.getpid()}.part")
-    with contextlib.suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(data), "utf-8")
-        draft.replace(place)
+    with suppress(OSError):
+        records.save(place, data)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from codels import records
 from codels.errors import UserError
 from codels.registry import card, store
 from codels.registry.card import ModelCard, ModelFile
@@ -22,9 +23,9 @@ def place(id_: str) -> Path:
 def written(id_: str) -> ModelCard | None:
     """The card that `add` wrote for this id; none where there is none, or somebody else's."""
     try:
-        text = place(id_).read_text("utf-8")
+        text = records.read(place(id_))
         found = card.parse(text, str(place(id_))) if text.startswith(MARK) else None
-    except (OSError, UserError, UnicodeDecodeError):
+    except (OSError, UserError, ValueError):
         return None
     return found if found and found.id == id_ else None
 
@@ -38,10 +39,7 @@ def write(id_: str, facts: Mapping[str, object], files: Iterable[ModelFile], not
     card.parse(text, str(path))  # an id that no card can have shows here
     if path.exists() and written(id_) is None:
         raise UserError(f"{path} exists, but its card is broken or another model's: choose another name with --id")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, "utf-8")
-    part.replace(path)
+    records.write(path, text)
     return path
 
 

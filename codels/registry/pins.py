@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from codels import records
 from codels.registry.card import ModelFile
 
 
@@ -23,10 +24,8 @@ def read(path: Path) -> Pin | None:
     record = _record(path)
     if not record.is_file():
         return None
-    import json  # for the few models that were pulled: a list of models does without
-
     try:
-        data = json.loads(record.read_text("utf-8"))
+        data = records.load(record)
         return Pin(str(data["repo"]), str(data["commit"]), int(data["size"]), str(data["sha256"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -34,12 +33,7 @@ def read(path: Path) -> Pin | None:
 
 def write(path: Path, pin: Pin) -> None:
     """Atomic: there is the whole record or none."""
-    import json
-
-    record = _record(path)
-    part = record.with_name(record.name + ".part")
-    part.write_text(json.dumps(asdict(pin), indent=1) + "\n", "utf-8")
-    part.replace(record)
+    records.save(_record(path), asdict(pin))
 
 
 def remove(path: Path) -> None:

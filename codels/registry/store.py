@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import platformdirs
 
-from codels import splits
+from codels import records, splits
 from codels.errors import ModelError, UserError
 from codels.prompt import Order
 from codels.registry import card, pins
@@ -44,10 +44,10 @@ def user_cards() -> tuple[dict[str, ModelCard], tuple[str, ...]]:
     problems = []
     for path in sorted(cards_folder().glob("*.toml")):
         try:
-            mine = _at_home(card.parse(path.read_text("utf-8"), str(path)))
+            mine = _at_home(card.parse(records.read(path), str(path)))
             if mine.id in found:
                 raise UserError(f"the model card {path} has the id {mine.id}, as another one before it")
-        except (UserError, OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: a home of nobody
+        except (UserError, OSError, RuntimeError, ValueError) as error:  # RuntimeError: a home of nobody
             said = str(error) if isinstance(error, UserError) else f"the model card {path} cannot be read: {error}"
             problems.append(f"{said}; it is skipped")
             continue

@@ -25,7 +25,7 @@ LAYERS = """
     core
     gate
     generation
-    errors  lines  cancel  processes  copyweights  machine  seams  sizes  splits
+    errors  lines  cancel  processes  copyweights  machine  records  seams  sizes  splits
 """
 """Downwards only; within a layer only where SIBLINGS draws it."""
 
