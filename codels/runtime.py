@@ -15,13 +15,13 @@ from codels.cancel import CancelToken
 from codels.completion import Completer
 from codels.core import Answer, Role, Site
 from codels.dispatch.chooser import Chooser
-from codels.dispatch.loading import Load, load_spec, wanted
+from codels.dispatch.loading import Load, wanted
 from codels.dispatch.pool import Pool
 from codels.dispatch.selection import Selection, limit_bytes
 from codels.dispatch.ways import Choice
 from codels.engine.client import EngineClient, State, Status
-from codels.errors import CodelsError, EngineDown, ModelError
-from codels.examination import CHECKING, Examiner
+from codels.errors import CodelsError, EngineDown
+from codels.examination import CHECKING, Examiner, known
 from codels.probe import Verdict
 from codels.registry.card import ModelCard
 from codels.registry.speeds import Meter
@@ -91,17 +91,16 @@ class Runtime:
         """
         await self.settled()
         choice, completion = self.choices[role], self.choices[Role.COMPLETION]
-        if choice.card is None:
-            raise ModelError(choice.reason)
-        if choice.card == self.card:
+        load = wanted(choice, self.settings)
+        if load.card == self.card:
             await self.ready()
             assert self.model
             yield self.engine, self.model
             return
         limit = limit_bytes(self.settings, hardware.measure()) - completion.need_bytes
-        async with self._pool.use(load_spec(choice.card, self.settings), choice.need_bytes, limit) as engine:
+        async with self._pool.use(load, choice.need_bytes, limit) as engine:
             assert engine.status.info
-            yield engine, resolve(choice.card, engine.status.info)[0]
+            yield engine, resolve(load.card, engine.status.info, known(load.card, engine.status.info))[0]
 
     async def complete(self, site: Site, is_explicit: bool, cancel: CancelToken) -> Answer:
         """What to offer at `site`, or why nothing. A model that fails is told to the user, once."""
@@ -146,8 +145,8 @@ class Runtime:
         for role, choice in selection.choices.items():
             if choice != self.choices.get(role):
                 log.info("%s", choice.sentence)
-        known = {**self.choices, **selection.choices}
-        self.choices = {role: known[role] for role in Role if role in known}
+        chosen = {**self.choices, **selection.choices}
+        self.choices = {role: chosen[role] for role in Role if role in chosen}
         if completion := selection.choices.get(Role.COMPLETION):
             self._serve(completion)
 

@@ -109,8 +109,9 @@ def _finish(id_: str, facts: dict[str, object], files: tuple[ModelFile, ...], se
     more = {"family": family, "order": order, "skills": ["fim" if seen.model.family.markers else "prefix"]}
     note = words.reason(seen.verdict) if seen.verdict and not seen.verdict.can_fill else ""
     place = mycards.write(id_, {**facts, **more}, files, note)
-    if seen.verdict and (wanted := subject(store.find(id_), seen.info)):  # which the card asks again
-        verdicts.keep(files[0].sha256, wanted, seen.verdict)
+    written = store.find(id_)
+    if seen.verdict and (wanted := subject(written, seen.info)):  # which the card asks again
+        verdicts.keep(verdicts.known_digest(written), wanted, seen.verdict)
     said = f"{id_} can be used now (family {family}, order {order}); its card is {place}"
     print(json.dumps({"id": id_, "family": family, "order": order, "card": str(place)}) if is_json else said)
     return 0

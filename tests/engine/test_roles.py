@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 from engines import run
 
+from codels import verdicts
 from codels.cancel import CancelToken
 from codels.core import Role
 from codels.engine.client import EngineClient
 from codels.errors import CodelsError, ModelError, UserError
 from codels.generation import Part, Prompt, SamplingParams
+from codels.probe import Finding, Form, Kind, Verdict
+from codels.prompt import Order
 from codels.registry import store
+from codels.resolve import subject
 from codels.runtime import Runtime
 from codels.settings import Settings
 
@@ -130,5 +134,26 @@ def test_a_role_s_model_that_cannot_be_loaded_leaves_completion_alone(add: Add) 
                     pass
             await running.engine.ready()
             assert await say(running.engine) == "one"
+
+    run(test())
+
+
+def test_what_was_found_of_a_model_before_counts_in_every_role(add: Add) -> None:
+    add("one", "fim")
+    add("two", "instruct", scores={"": [-1, -1]})
+    two = store.find("two")
+    form = Form("codels", Order.SPM, Kind.MIDDLE)
+    lost = Verdict(Finding.LOST, form, has_repo=False, n_holes=3, n_known=3, numbers=())
+    digest = verdicts.compute_digest(two, CancelToken())
+
+    async def test() -> None:
+        async with runtime(model="one", models=((Role.INSTRUCT, "two"),)) as (running, _):
+            for family in ("codels", "plain"):
+                async with running.role(Role.INSTRUCT) as (engine, model):
+                    assert (model.id, model.family.name) == ("two", family)
+                    assert engine.status.info
+                    wanted = subject(two, engine.status.info)
+                assert wanted
+                verdicts.keep(digest, wanted, lost)
 
     run(test())

@@ -11,11 +11,11 @@ from hub import SIZE, Cards, Hub, fetch
 
 from codels.commands import models as commands
 from codels.commands.remove import remove
+from codels.dispatch.loading import load_spec
 from codels.errors import ModelError, UserError
 from codels.registry import pins, store
 from codels.registry.card import AdapterFile, ModelCard, ModelFile
 from codels.registry.memory import estimate
-from codels.runtime import load_spec
 from codels.settings import Settings
 
 
