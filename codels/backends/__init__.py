@@ -67,6 +67,10 @@ class ModelInfo:
     is_on_gpu: bool = False
     can_embed: bool = False
     """Whether it is an `Embedder`."""
+    can_write: bool = True
+    """Whether it answers with text; models for embeddings alone do not."""
+    has_encoder: bool = False
+    """Whether an encoder reads the prompt, before a decoder writes: T5 and its like."""
 
 
 class Backend(Protocol):

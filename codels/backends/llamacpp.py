@@ -73,6 +73,8 @@ class LlamaCpp:
             ordinary=ordinary,
             has_chat_template=context.has_chat_template,
             can_score=loaded.has_decoder,
+            can_write=loaded.has_decoder,
+            has_encoder=loaded.has_encoder,
         )
 
     @property

@@ -35,8 +35,7 @@ class EmbeddingModel(LlamaCpp):
 
     def generate(self, *_arguments: object, **_named: object) -> Iterator[Step]:
         raise ModelError(
-            f"{self.info.description} is a model that turns texts into vectors and writes none; choose another one "
-            "for completion"
+            f"{self.info.description} turns text into vectors and writes none: choose another model for completion"
         )
 
 

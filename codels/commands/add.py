@@ -15,12 +15,12 @@ from codels.commands.pull import fetch
 from codels.commands.run import with_runtime
 from codels.errors import CodelsError, DownloadError, ModelError, UserError
 from codels.probe import Verdict, words
-from codels.registry import gguf_names, mycards, partial, pins, source, store
+from codels.registry import gguf_names, mycards, partial, pins, source, store, uses
 from codels.registry.card import ModelFile
 from codels.registry.download import Hub
 from codels.registry.source import Source
 from codels.request import Model
-from codels.resolve import subject
+from codels.resolve import skills, subject
 from codels.runtime import Runtime
 from codels.settings import Settings
 
@@ -105,14 +105,15 @@ def _keep_what_came(id_: str) -> None:
 
 def _finish(id_: str, facts: dict[str, object], files: tuple[ModelFile, ...], seen: Seen, is_json: bool) -> int:
     """The card says what was seen."""
-    family, order = seen.model.family.name, str(seen.model.order)
-    more = {"family": family, "order": order, "skills": ["fim" if seen.model.family.markers else "prefix"]}
+    family, order = seen.model.family.name if seen.info.can_write else "", str(seen.model.order)
+    more = {"family": family, "order": order, "skills": skills(seen.model, seen.info)}
     note = words.reason(seen.verdict) if seen.verdict and not seen.verdict.can_fill else ""
     place = mycards.write(id_, {**facts, **more}, files, note)
     written = store.find(id_)
     if seen.verdict and (wanted := subject(written, seen.info)):  # which the card asks again
         verdicts.keep(verdicts.known_digest(written), wanted, seen.verdict)
-    said = f"{id_} can be used now (family {family}, order {order}); its card is {place}"
+    how = f"family {family}, order {order}" if family else ", ".join(uses.abilities(written))
+    said = f"{id_} can be used now ({how}); its card is {place}"
     print(json.dumps({"id": id_, "family": family, "order": order, "card": str(place)}) if is_json else said)
     return 0
 

@@ -72,6 +72,8 @@ class ModelCard:
     beams: int = 1
     """Of `backends/beams.py`, for models that profit; 1 is greedy."""
     gate: Gate | None = None
+    probe: bool = True
+    """False: what the card says is believed, and no known holes are asked for."""
     adapters: tuple[AdapterFile, ...] = ()
 
     @property

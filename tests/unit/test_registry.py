@@ -85,6 +85,7 @@ BROKEN = [
     (HEAD + "[[files]]\nrepo = 'o/m'\npath = 'a\\m'\n", "file 1: path must lie inside the repository"),
     (HEAD + FILE + FILE, "two files have the same path"),
     (HEAD + FILE + "[[adapters]]\npath = 'm.gguf'\n", "two files have the same path"),
+    (HEAD + "probe = 0\n" + FILE, "probe must be true or false, not 0"),
     (HEAD + FILE + "[adapters]\npath = 'a'\n", "adapters must be [[adapters]] tables, or none"),
     (HEAD + FILE + "[[adapters]]\nscale = 1\n", "adapter 1: path is missing"),
     (HEAD + FILE + ADAPTER + "scale = '1'\n", "adapter 1: scale must be a number other than 0, not '1'"),

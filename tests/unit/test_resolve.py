@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from codels.backends import ModelInfo
@@ -10,7 +12,7 @@ from codels.errors import BackendMissing
 from codels.prompt import Order
 from codels.prompt.families import FAMILIES
 from codels.registry.card import ModelCard, ModelFile
-from codels.resolve import resolve
+from codels.resolve import resolve, subject
 
 FILES = (ModelFile("m.gguf"),)
 BARE = ModelCard("qwen2.5-coder-in-name-only", "llama.cpp", FILES)
@@ -74,3 +76,9 @@ def test_a_model_whose_backend_is_to_come_is_refused_in_one_sentence(name: str) 
         find(name)
     assert str(error.value).startswith(f"{name} cannot be used yet: its backend transformers is missing in this ")
     assert "choose a model whose backend is llama.cpp" in str(error.value)
+
+
+def test_a_card_that_wants_no_probe_is_believed() -> None:
+    info = ModelInfo("", 512, FAMILIES["starcoder2"].all_markers, can_score=True)
+    assert subject(card("starcoder2", Order.PSM), info)
+    assert subject(replace(card("starcoder2", Order.PSM), probe=False), info) is None
