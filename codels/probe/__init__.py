@@ -13,7 +13,7 @@ from typing import Any
 from codels.prompt import Family, Order
 from codels.prompt.families import FAMILIES
 
-VERSION = 1
+VERSION = 2
 """Of the holes and rules: a verdict of another version is found anew."""
 
 
@@ -22,6 +22,8 @@ class Kind(StrEnum):
 
     PLAIN = "plain"
     """The prefix only."""
+    BESIDE = "beside"
+    """The suffix as text before the prefix, without markers: what seeing its names alone is worth."""
     MIDDLE = "middle"
     """Prefix and suffix, as the family writes them."""
     SWAPPED = "swapped"
@@ -42,7 +44,7 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One way to write a hole. For `PLAIN`, the family only says whether a begin token is wanted."""
+    """One way to write a hole. For `PLAIN` and `BESIDE`, the family only says whether a begin token is wanted."""
 
     family: str
     order: Order

@@ -20,6 +20,8 @@ def prompt(form: Form, hole: Hole) -> Prompt:
     if form.kind is Kind.PLAIN:
         # With its begin token where it wants one: the suffix alone is to make the difference.
         return render(plain(form.row.bos), Order.PSM, Window(hole.prefix, ""), _PLACE)
+    if form.kind is Kind.BESIDE:
+        return render(plain(form.row.bos), Order.PSM, Window(f"{hole.suffix}\n{hole.prefix}", ""), _PLACE)
     snippets = (hole.snippet,) if form.kind is Kind.REPO and hole.snippet else ()
     family = swapped(form.row) if form.kind is Kind.SWAPPED else form.row
     return render(family, form.order, Window(hole.prefix, hole.suffix, snippets), _PLACE)

@@ -12,6 +12,9 @@ from codels.probe import Finding, Form, Kind, Number, Subject, Verdict
 GAIN = 0.5
 """Nats a token by which the suffix must help. Seeing names behind the hole helps untrained models a little, too."""
 
+BESIDE_GAIN = 0.5
+"""Nats a token by which the suffix, in its place, must help more than the same text before the prefix."""
+
 END_GAIN = 1.0
 """Nats by which the end behind the middle must be likelier than without the suffix, which tells nothing of an end."""
 
@@ -60,26 +63,40 @@ class Measured:
 Table = Mapping[Form, Measured]
 
 
-def best(table: Table, plain: Measured, forms: Sequence[Form]) -> Form | None:
+@dataclass(frozen=True, slots=True)
+class Without:
+    """What a form has to beat: no suffix, and the suffix without its markers, where that was asked."""
+
+    plain: Measured
+    beside: Measured | None = None
+
+
+def best(table: Table, without: Without, forms: Sequence[Form]) -> Form | None:
     """The form that fills in the middle: the first one unless another is clearly better; None where none does."""
-    good = [form for form in forms if form in table and fills(table[form], plain)]
+    good = [form for form in forms if form in table and fills(table[form], without)]
     if not good:
         return None
     found = max(good, key=lambda form: fmean(table[form].totals))
-    if forms[0] in good and not _is_better(table[found].totals, table[forms[0]].totals, ORDER_GAIN):
+    first = table.get(forms[0])  # as good as one that fills, it does so too, however short of the bounds it is
+    if first and not _is_better(table[found].totals, first.totals, ORDER_GAIN):
         return forms[0]
     return found
 
 
-def fills(form: Measured, plain: Measured) -> bool:
-    """Whether the suffix helps, both to say the middle and to know where it ends."""
-    ends_well = fmean(form.ends) >= END_LEAST and _is_better(form.ends, plain.ends, END_GAIN)
-    return ends_well and _is_better(form.means, plain.means, GAIN)
+def fills(form: Measured, without: Without) -> bool:
+    """Whether the suffix helps to say the middle, and not only by the names in it: the model knows where the middle
+    ends, or the suffix is worth more in its place than elsewhere.
+    """
+    if not _is_better(form.means, without.plain.means, GAIN):
+        return False
+    if fmean(form.ends) >= END_LEAST and _is_better(form.ends, without.plain.ends, END_GAIN):
+        return True
+    return without.beside is not None and _is_better(form.means, without.beside.means, BESIDE_GAIN)
 
 
-def is_swapped(swapped: Measured, straight: Measured, plain: Measured) -> bool:
+def is_swapped(swapped: Measured, straight: Measured, without: Without) -> bool:
     """Whether the model takes the marker of the prefix for that of the suffix."""
-    return fills(swapped, plain) and _is_better(swapped.totals, straight.totals, SWAP_GAIN)
+    return fills(swapped, without) and _is_better(swapped.totals, straight.totals, SWAP_GAIN)
 
 
 def has_repo(repo: Measured, middle: Measured) -> bool:
@@ -87,17 +104,17 @@ def has_repo(repo: Measured, middle: Measured) -> bool:
     return _is_better(repo.means, middle.means, REPO_GAIN)
 
 
-def verdict(subject: Subject, table: Table, form: Form, is_exchanged: bool, has_repo: bool, n_known: int) -> Verdict:
-    """`form` is the best one, whether it fills or not."""
-    plain = next(measured for measured in table.values() if measured.form.kind is Kind.PLAIN)
+def verdict(subject: Subject, table: Table, found: Form | None, is_exchanged: bool, has_repo: bool, n: int) -> Verdict:
+    """`found` is the form that fills, or none does; `n` holes are known."""
     if is_exchanged:
         finding = Finding.SWAPPED
-    elif fills(table[form], plain):
+    elif found:
         finding = Finding.FILLS
     else:
         finding = Finding.LOST if subject.is_instruct else Finding.UNTRAINED
     numbers = tuple(measured.number for measured in table.values())
-    return Verdict(finding, form, has_repo, len(plain.scores), n_known, numbers)
+    n_holes = min(len(measured.scores) for measured in table.values() if measured.form.kind is not Kind.REPO)
+    return Verdict(finding, found or subject.asked[0], has_repo, n_holes, n, numbers)
 
 
 def _is_better(values: Sequence[float], than: Sequence[float], margin: float) -> bool:

@@ -10,7 +10,7 @@ from codels.backends import Score
 from codels.generation import Prompt
 from codels.probe import Form, Kind, Subject, Verdict, forms, judge
 from codels.probe.holes import HOLES, REPO_HOLES, Hole
-from codels.probe.judge import Measured
+from codels.probe.judge import Measured, Without
 from codels.prompt import Order
 
 TIME_S = 20.0
@@ -36,30 +36,40 @@ class _Probe:
         self._on_progress = on_progress
         self._holes = HOLES[subject.language]
         self._plain = Form(subject.asked[0].family, Order.PSM, Kind.PLAIN)
+        self._beside = replace(self._plain, kind=Kind.BESIDE)
         self._table: dict[Form, Measured] = {}
         self._n_known = len(self._holes)
-        self._n_done, self._n_planned = 0, (len(forms.distinct(subject.asked)) + 2) * len(self._holes)
+        self._n_done, self._n_planned = 0, (len(forms.distinct(subject.asked)) + 3) * len(self._holes)
 
     async def run(self) -> Verdict:
         asked = forms.distinct(self._subject.asked)
         await self._bounded((self._plain, *asked))
-        found = self._best(asked)
+        found = await self._best(asked)
         others = tuple(form for form in forms.distinct((*asked, *self._subject.others)) if form not in asked)
         if found is None and others:
             await self._all(others)
-            found = self._best(others)
+            found = await self._best(others)
         is_exchanged = False
         for form in [found] if found else asked:
             other = replace(form, kind=Kind.SWAPPED)
             await self._all((other,))
-            if judge.is_swapped(self._table[other], self._table[form], self._table[self._plain]):
+            if judge.is_swapped(self._table[other], self._table[form], self._without):
                 found, is_exchanged = form, True
                 break
         has_repo = bool(found and not is_exchanged) and await self._has_repo(found)
-        return judge.verdict(self._subject, self._table, found or asked[0], is_exchanged, has_repo, self._n_known)
+        return judge.verdict(self._subject, self._table, found, is_exchanged, has_repo, self._n_known)
 
-    def _best(self, among: tuple[Form, ...]) -> Form | None:
-        return judge.best(self._table, self._table[self._plain], among)
+    @property
+    def _without(self) -> Without:
+        return Without(self._table[self._plain], self._table.get(self._beside))
+
+    async def _best(self, among: tuple[Form, ...]) -> Form | None:
+        """What the suffix is worth elsewhere is only asked where nothing is sure without it."""
+        found = judge.best(self._table, self._without, among)
+        if found or self._beside in self._table:
+            return found
+        await self._all((self._beside,))
+        return judge.best(self._table, self._without, among)
 
     async def _bounded(self, all_forms: tuple[Form, ...]) -> None:
         """Hole by hole; those that there is no time for are left out from here on."""

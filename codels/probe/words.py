@@ -61,5 +61,7 @@ def name(form: Form) -> str:
     """Of a row in a table."""
     if form.kind is Kind.PLAIN:
         return "without the suffix"
+    if form.kind is Kind.BESIDE:
+        return "the suffix before it, as text"
     tail = {Kind.SWAPPED: ", markers exchanged", Kind.REPO: ", with a file"}.get(form.kind, "")
     return f"{form.family}, {ORDERS[form.order]}{tail}"

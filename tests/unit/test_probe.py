@@ -28,6 +28,7 @@ PRE, SUF, MID = "<fim_prefix>", "<fim_suffix>", "<fim_middle>"
 PSM, SPM = f"{PRE}…{SUF}…{MID}", f"{PRE}{SUF}…{MID}…"
 PSM_SWAPPED, SPM_SWAPPED = f"{SUF}…{PRE}…{MID}", f"{SUF}{PRE}…{MID}…"
 REFACT = PSM_SWAPPED
+BESIDE = "suffix before the prefix"
 REPO = f"<repo_name>…<file_sep>…<file_sep>{PSM}"
 
 
@@ -42,13 +43,15 @@ class Model:
     """Answers by the markers of a prompt, each token and the end; takes `seconds` for each score."""
 
     def __init__(self, scores: Mapping[str, tuple[float, float]], seconds: float = 0.0) -> None:
-        self._scores = {"…": PLAIN, **scores}
+        self._scores = {"…": PLAIN, BESIDE: (-2.2, -9.0), **scores}
         self._seconds, self.clock_s, self.n_asked = seconds, 0.0, 0
 
     async def score(self, prompt: Prompt, text: str) -> Score:
         self.n_asked += 1
         self.clock_s += self._seconds
         shape = "".join(part.text if part.special else "…" for part in prompt.parts)
+        if shape == "…" and any(prompt.parts[0].text.startswith(hole.suffix) for hole in HOLES["python"]):
+            shape = BESIDE
         each, end = self._scores.get(shape, (-6.0, -9.0))
         return Score((each,) * len(text), end)
 
@@ -72,6 +75,8 @@ FINDINGS = [
     ({PSM: (-3.7, -1.0)}, Finding.UNTRAINED, Order.PSM, False),  # too little for a suffix that tells all
     ({PSM: (-2.0, -4.0)}, Finding.UNTRAINED, Order.PSM, False),  # it hardly knows one
     ({PSM: (-2.0, -8.5)}, Finding.UNTRAINED, Order.PSM, False),  # it sees the name and knows no end
+    ({PSM: (-1.6, -4.0)}, Finding.FILLS, Order.PSM, False),  # in its place the suffix is worth more than anywhere else
+    ({PSM: (-1.6, -4.0), BESIDE: (-1.2, -9.0)}, Finding.UNTRAINED, Order.PSM, False),
     ({PSM_SWAPPED: GOOD}, Finding.SWAPPED, Order.PSM, False),
     ({PSM: FAIR, PSM_SWAPPED: GOOD}, Finding.SWAPPED, Order.PSM, False),
     ({PSM: (-0.6, -0.2), PSM_SWAPPED: GOOD}, Finding.FILLS, Order.PSM, False),  # a little better is no proof
