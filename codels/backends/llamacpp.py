@@ -50,9 +50,9 @@ def _importing() -> Iterator[None]:
     try:
         yield
     except (ImportError, OSError, RuntimeError) as error:  # the latter two from a shared library that does not fit
-        from codels.backends import gpuproblem
+        from codels.backends import wheels
 
-        remedy = gpuproblem.import_problem(str(error))
+        remedy = wheels.import_problem(str(error))
         raise BackendMissing(f"llama-cpp-python cannot be imported ({error}); {remedy}") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -111,7 +112,7 @@ def _open(spec: LoadSpec, plan: Plan, on_progress: OnProgress) -> Context:
     # The AMX kernels die of an invalid tile configuration on some machines (ggml-org/llama.cpp issue 20824); they
     # are one of the "extra buffer types", which are left out where the library would use them.
     params.use_extra_bufts = b"AMX_INT8 = 1" not in llama.llama_print_system_info()
-    model = llama.llama_model_load_from_file(spec.path.encode(), params)
+    model = llama.llama_model_load_from_file(os.fsencode(spec.path), params)
     if not model and was_stopped:
         raise ModelError(f"loading {spec.path} was stopped")
     if not model:
