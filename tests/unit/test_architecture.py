@@ -17,6 +17,7 @@ LAYERS = """
     commands  bench
     lsp  lspclient  evaluate
     runtime
+    serving
     examination
     completion  resolve  verdicts  dispatch
     engine  context  postprocess  cache  trigger  checks  request  probe
