@@ -18,7 +18,7 @@ HEAD = """\
 |---|---|---|---|---|---|---|
 """
 
-FOOT = "| any `.gguf` file, by its path | its own | its own, up to 4,096 tokens | | its own | | its own |\n"
+FOOT = "| any `.gguf` file, by its path | its own | its own | | its own | | its own |\n"
 
 BUILT_IN = "[`{id}`](models/tiny/README.md) (built in)"
 

@@ -60,7 +60,7 @@ def _found(card: ModelCard, verdict: Verdict) -> str:
     form, by = verdict.form, words.numbers(verdict)
     order = words.ORDERS[form.order]
     if not card.family:
-        return f"{card.id} has no card: it fills in the middle as family {form.family}, {order} ({by})"
+        return f"no card names the family of {card.id}: it fills in the middle as family {form.family}, {order} ({by})"
     if card.family != form.family:
         said = f"its card says family {card.family}, but it fills in the middle as family {form.family}, {order}"
     elif card.order is not form.order:
@@ -84,9 +84,9 @@ def _unproven(card: ModelCard, info: ModelInfo) -> tuple[Model, str]:
     if fitting := _fitting(info):
         family, *others = fitting
         also = f"; {', '.join(other.name for other in others)} would fit as well" if others else ""
-        said = f"{card.id} has no card: its vocabulary has the fill-in-the-middle markers of family {family.name}"
-        order = default_order(family)
-        return _model(card, info, family, order, has_repo=True), f"{said}, which are used{also}"
+        said = f"its vocabulary has the fill-in-the-middle markers of family {family.name}, which are used{also}"
+        model = _model(card, info, family, default_order(family), has_repo=True)
+        return model, f"no card names the family of {card.id}: {said}"
     converted = next((f for f in FAMILIES.values() if f.markers and not f.opening and _is_near(f, info)), None)
     if converted:
         missing = next(marker for marker in converted.markers if marker not in known)

@@ -14,7 +14,7 @@ from codels.errors import CodelsError
 from codels.examination import CHECKING, Examiner
 from codels.probe import Verdict
 from codels.registry.card import ModelCard
-from codels.registry.speeds import Meter
+from codels.registry.speeds import SpeedMeter
 from codels.request import Model
 from codels.resolve import resolve
 from codels.settings import Settings
@@ -36,7 +36,7 @@ class Serving:
         self.card: ModelCard | None = None
         self.model: Model | None = None
         self.verdict: Verdict | None = None
-        self.meter: Meter | None = None
+        self.meter: SpeedMeter | None = None
         self._load: Load | None = None
         self._is_loading = True
         self._checking: Status | None = None
@@ -65,7 +65,7 @@ class Serving:
         if load != self._load:
             self._save_speed()
             self.card, self.model, self._load = load.card, None, load
-            self.meter = Meter(Path(load.spec.path), load.spec.threads)
+            self.meter = SpeedMeter(Path(load.spec.path), load.spec.threads)
             self.engine.load(load.spec)
 
     async def stop(self) -> None:

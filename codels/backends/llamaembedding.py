@@ -96,7 +96,7 @@ class _Run:
     def _vector(self, sequence: int) -> _Vector:
         row = np.ctypeslib.as_array(llama.llama_get_embeddings_seq(self._handle, sequence), (self._width,))
         wide = row.astype(np.float64)
-        return tuple((wide / np.linalg.norm(wide)).tolist())
+        return tuple((wide / (np.linalg.norm(wide) or 1.0)).tolist())
 
 
 @contextmanager

@@ -40,8 +40,8 @@ def _delete(places: list[Path]) -> tuple[list[str], int]:
     removed, freed = [], 0
     for place in places:
         for file in [place, *partial.of(place)]:
-            if file.is_file():
-                freed += file.stat().st_size
+            if file.is_file() or file.is_symlink():  # whose target is somebody else's, and stays
+                freed += file.lstat().st_size
                 file.unlink()
                 removed.append(str(file))
         pins.remove(place)
@@ -49,7 +49,7 @@ def _delete(places: list[Path]) -> tuple[list[str], int]:
 
 
 def _said(model: ModelCard, removed: list[str], freed: int, card: Path | None, stay: list[Path]) -> str:
-    files = f"removed {', '.join(removed)}: {size_text(freed)}" if removed else f"nothing of {model.id} is there"
-    if stay:
-        files = f"{', '.join(map(str, stay))} stays"
-    return f"{files}; its card {card}, which `codels models add` wrote, is removed" if card else files
+    said = [f"removed {', '.join(removed)}: {size_text(freed)}"] if removed else []
+    said += [f"{path} stays" for path in stay]
+    said += [f"its card {card}, which `codels models add` wrote, is removed"] if card else []
+    return "; ".join(said) or f"nothing of {model.id} is there"

@@ -17,6 +17,8 @@ from codels.settings import AUTO, Settings
 
 _NONE: Mapping[str, str] = {}
 
+_USE = "`codels models use`"
+
 UNKNOWN_BYTES = 4_000_000_000
 """For all models together where the system does not say how much memory there is: half of a small laptop's."""
 
@@ -91,11 +93,7 @@ def limit_bytes(settings: Settings, machine: Machine | None) -> int:
 
 def _take_named(selection: Selection, role: Role, settings: Settings, remembered: str) -> str:
     """Choose the model that was named for a role. Returns why the dispatcher has to, where that is worth a word."""
-    name, source = settings.wanted(role), f"codels.models.{role}"
-    if name == AUTO:
-        name, source = remembered, "`codels models use`"
-    elif role is Role.COMPLETION and role not in dict(settings.models):
-        source = "codels.model"
+    name, source = _named(role, settings, remembered)
     if name == AUTO:
         return ""
     try:
@@ -108,8 +106,8 @@ def _take_named(selection: Selection, role: Role, settings: Settings, remembered
             return f"{card.id} cannot do this"
         need = installed.candidate(find(name), {}).need_bytes
         selection.choices[role] = Choice(role, card, f"{source} names it", need_bytes=need)
-    except CodelsError as error:
-        if source == "`codels models use`":
+    except (CodelsError, OSError) as error:  # OSError: the file goes meanwhile
+        if source == _USE:
             selection.notices.append(f"{error} (it was chosen with {source}; the best model here serves instead)")
             return f"{name!r:.80}, which {source} chose, cannot be used"
         selection.choices[role] = Choice(role, None, str(error))
@@ -117,6 +115,15 @@ def _take_named(selection: Selection, role: Role, settings: Settings, remembered
     if sentence := skills.misfit(role, card):
         selection.notices.append(sentence)
     return ""
+
+
+def _named(role: Role, settings: Settings, remembered: str) -> tuple[str, str]:
+    """The name of a model, or `AUTO`, and who says it."""
+    name = settings.wanted(role)
+    if name == AUTO:
+        return remembered, _USE
+    is_short = role is Role.COMPLETION and role not in dict(settings.models)
+    return name, "codels.model" if is_short else f"codels.models.{role}"
 
 
 def _budget(settings: Settings, machine: Machine | None, completion: Choice | None) -> Budget:

@@ -137,7 +137,7 @@ def _named(card: ModelCard) -> str:
 def _size(card: ModelCard) -> str:
     """Of the files that would be fetched."""
     chosen = card.quantisations[0]
-    published = [file.size for file in card.files if file.quantisation == chosen]
+    published = [file.size for file in card.needed(chosen) if file.repo]
     if all(published):
         return size_text(sum(published))
     weights = memory.estimate(card, chosen, 0).weights_bytes

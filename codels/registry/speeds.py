@@ -26,7 +26,7 @@ class Speed:
 
 
 @dataclass(slots=True)
-class Meter:
+class SpeedMeter:
     """Sums up answers of the model file at `path`, loaded with so many threads."""
 
     path: Path

@@ -134,15 +134,9 @@ def locate(model: ModelCard) -> Path:
     there = files(model)
     for path, file in there.items():
         if file.size and path.stat().st_size != file.size:
-            again = (
-                f"`codels models pull {model.id}` fetches it again"
-                if file.repo
-                else "install codels again, or fetch the file again"
-            )
-            raise ModelError(
-                f"{path} has {path.stat().st_size} bytes where its card says {file.size}: it is truncated or changed; "
-                f"{again}"
-            )
+            said = f"{path} has {path.stat().st_size} bytes where its card says {file.size}"
+            helps = f"`codels models pull {model.id}` fetches it again" if file.repo else remedy(model)
+            raise ModelError(f"{said}: it is truncated or changed; {helps}")
     return next(iter(there))
 
 
@@ -153,5 +147,9 @@ def verify(model: ModelCard) -> bool:
 
 
 def remedy(model: ModelCard) -> str:
-    """What helps where `verify` says no."""
-    return f"`codels models rm {model.id}`, then pull it again" if model.files[0].repo else "install codels again"
+    """What helps where the content of a file is not as its card says."""
+    if is_built_in(model):
+        return "install codels again"
+    if any(file.repo for file in model.all_files):
+        return f"`codels models rm {model.id}`, then pull it again"
+    return "fetch the file again, or correct its card"

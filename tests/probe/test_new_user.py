@@ -29,7 +29,10 @@ def test_from_a_file_to_ghost_text(home: Path, codels: Codels, shape: str) -> No
     shutil.copyfile(MODELS / f"{shape}.gguf", home / "some.gguf")
     added = codels("models", "add", "some.gguf")
     assert added.code == 0
-    assert f"codels: some.gguf has no card: it fills in the middle as family {SHAPES[shape]}, " in added.err
+    assert (
+        f"codels: no card names the family of some.gguf: it fills in the middle as family {SHAPES[shape]}, "
+        in added.err
+    )
     assert added.out.startswith(f"some can be used now (family {SHAPES[shape]}, order ")
     said = codels("complete", app(home), "--model", "some")
     assert said == (0, "harvest\n", "")

@@ -246,7 +246,7 @@ def test_a_file_of_another_size_is_named_with_the_remedy(tmp_path: Path, size: i
     with pytest.raises(ModelError) as error:
         store.locate(card)
     assert f"has {size} bytes where its card says 4" in str(error.value)
-    assert "install codels again" in str(error.value)
+    assert "fetch the file again, or correct its card" in str(error.value)
 
 
 def test_a_changed_file_is_not_verified(tmp_path: Path) -> None:
