@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from engines import run
+from scripted import write_card
 
 from codels import verdicts
 from codels.cancel import CancelToken
@@ -23,15 +24,6 @@ from codels.resolve import subject
 from codels.runtime import Runtime
 from codels.settings import Settings
 
-CARD = """id = "{id}"
-backend = "fake"
-family = "codels"
-order = "spm"
-skills = {skills}
-[[files]]
-path = "{path}"
-"""
-
 Add = Callable[..., None]
 
 
@@ -45,8 +37,7 @@ def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Add:
     def write(name: str, *skills: str, n_bytes: int = 0, **script: object) -> None:
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps({"answers": {"": name}, **script}).ljust(n_bytes))
-        card = CARD.format(id=name, path=path, skills=json.dumps(skills))
-        (tmp_path / "config" / "models" / f"{name}.toml").write_text(card)
+        write_card(tmp_path / "config" / "models", name, path, *skills)
 
     return write
 
