@@ -20,7 +20,7 @@ BATTERY_SHARE = 0.25
 """Of the time, and so of the energy, that an answer may cost on battery: a smaller model is taken for it."""
 
 GPU_RESERVE_BYTES = 600_000_000
-"""What a GPU's driver and the intermediate results take beside weights and KV cache."""
+"""What stays free of a GPU beside weights and KV cache: `planning.GPU_RESERVE_BYTES`, and the intermediate results."""
 
 SHARED_BYTES_PER_S = 60e9
 """What GPUs without memory of their own read: 68 GB/s in Apple's M1, up to 77 in laptops with DDR5-4800, by their data
