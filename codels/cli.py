@@ -114,13 +114,14 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     verify = commands.add_parser("verify", parents=[json_], help="check the hashes of the files")
     verify.add_argument("models", metavar="ID", nargs="*", help="a model id (all that are on this machine)")
     commands.add_parser("path", parents=[one, json_], help="where the file of a model lies")
-    add = commands.add_parser("add", parents=[json_], help="make a model of your own .gguf file known")
-    add.add_argument("path", metavar="PATH")
-    add.add_argument("--id", default="", help="what it is to be called (the name of the file)")
+    add = commands.add_parser("add", parents=[json_], help="make a .gguf file, or a repository of the hub, a model")
+    add.add_argument("name", metavar="PATH|REPO", help="a file; or owner/name, owner/name:Q4_K_M, or its address")
+    add.add_argument("--id", default="", help="what it is to be called (the name of the file or the repository)")
+    add.add_argument("--offline", action="store_true", help="fetch nothing")
     use = commands.add_parser("use", parents=[json_], help="choose the model that editors work with, from now on")
     use.add_argument("model", metavar="ID", help="a model id, the path of a .gguf file, or auto: codels chooses")
     use.add_argument("--role", default="completion", choices=ROLES, help="what it is for (%(default)s)")
-    commands.add_parser("rm", parents=[one, json_], help="remove what was pulled of a model")
+    commands.add_parser("rm", parents=[one, json_], help="remove what was pulled of a model, and what `add` wrote")
     parser.set_defaults(run=_models)
 
 
@@ -196,9 +197,13 @@ def _models(options: argparse.Namespace) -> int:
     if options.command == "add":
         from codels.commands.add import add
 
-        return add(options.path, options.id, options.json)
+        return add(options.name, options.id, options.offline, options.json)
     if options.command == "use":
         from codels.commands.use import use
 
         return use(options.model, options.role, options.json)
-    return {"info": models.info, "path": models.path, "rm": models.remove}[options.command](options.model, options.json)
+    if options.command == "rm":
+        from codels.commands.remove import remove
+
+        return remove(options.model, options.json)
+    return {"info": models.info, "path": models.path}[options.command](options.model, options.json)

@@ -26,6 +26,12 @@ OnVerdict = Callable[[Verdict | None], None]
 OnProgress = Callable[[float], None]
 
 
+def known(card: ModelCard, info: ModelInfo) -> Verdict | None:
+    """What was found of a model before; it is asked nothing."""
+    wanted = _question(card, info)
+    return verdicts.find(card, wanted) if wanted else None
+
+
 class Examiner:
     """One examination at a time, in the event loop of its engine."""
 
@@ -48,7 +54,7 @@ class Examiner:
         None: nobody knows, the card is to be believed.
         """
         self.stop()
-        wanted = None if store.is_built_in(card) or card.id in self._fatal else subject(card, info)
+        wanted = None if card.id in self._fatal else _question(card, info)
         found = verdicts.find(card, wanted) if wanted else None
         if wanted is None or found:
             on_verdict(found)
@@ -102,8 +108,13 @@ class Examiner:
 
 
 def _digest(card: ModelCard, cancel: CancelToken) -> str:
-    """The hash of the model's file; empty where it cannot be read, or is not wanted any more."""
+    """The hash of the model; empty where it cannot be read, or is not wanted any more."""
     try:
-        return verdicts.known_digest(card) or verdicts.compute_digest(store.locate(card), cancel)
+        return verdicts.compute_digest(card, cancel)
     except (OSError, CodelsError):
         return ""
+
+
+def _question(card: ModelCard, info: ModelInfo) -> Subject | None:
+    """What is to be found out; None where nothing is. The built-in model is known."""
+    return None if store.is_built_in(card) else subject(card, info)

@@ -33,11 +33,11 @@ def subject(card: ModelCard, info: ModelInfo) -> Subject | None:
     """What the probe is to find out; None where it cannot, or where nobody says that the model fills in the middle."""
     family, language = FAMILIES.get(card.family), language_for(card.languages)
     is_plain = family and (not family.markers or family.opening)
-    if is_plain or not info.can_score or not language:
+    if is_plain or info.has_encoder or not (card.probe and info.can_score and language):
         return None
     known = set(info.markers)
     written = tuple(_forms([family], known, card.order)) if family else ()
-    fitting = tuple(_forms(_fitting(known), known))
+    fitting = tuple(_forms(_fitting(info), known))
     asked, others = (written, fitting) if written else (fitting, ())
     if not asked:
         return None
@@ -46,12 +46,21 @@ def subject(card: ModelCard, info: ModelInfo) -> Subject | None:
     return Subject(asked, tuple(form for form in others if form not in asked), repos, language, is_instruct)
 
 
+def skills(model: Model, info: ModelInfo) -> list[Skill]:
+    """What a card of a loaded model can say that it does."""
+    if not info.can_write:
+        return [Skill.EMBED]
+    if info.has_encoder:
+        return [Skill.FIM, Skill.SEQ2SEQ] if model.family.markers else [Skill.SEQ2SEQ]
+    return [Skill.FIM if model.family.markers else Skill.PREFIX]
+
+
 def _found(card: ModelCard, verdict: Verdict) -> str:
     """What the verdict has found that the card does not say; empty where they agree."""
     form, by = verdict.form, words.numbers(verdict)
     order = words.ORDERS[form.order]
     if not card.family:
-        return f"{card.id} has no card: it fills in the middle as family {form.family}, {order} ({by})"
+        return f"no card names the family of {card.id}: it fills in the middle as family {form.family}, {order} ({by})"
     if card.family != form.family:
         said = f"its card says family {card.family}, but it fills in the middle as family {form.family}, {order}"
     elif card.order is not form.order:
@@ -63,18 +72,21 @@ def _found(card: ModelCard, verdict: Verdict) -> str:
 
 def _unproven(card: ModelCard, info: ModelInfo) -> tuple[Model, str]:
     known = set(info.markers)
+    if not info.can_write:
+        model = _model(card, info, FAMILIES["plain"], Order.PSM, has_repo=False)
+        return model, f"{card.id}: it turns text into vectors and writes none: choose another model for completion"
     if card.family:
         family, order = FAMILIES[card.family], card.order
         if _is_known(family.template(order), known):
             return _model(card, info, family, order, has_repo=True), ""
         missing = next(m for m in family.template(order) if isinstance(m, str) and m not in known)
         return _plain(card, info, family, _missing(missing, family, info))
-    if fitting := _fitting(known):
+    if fitting := _fitting(info):
         family, *others = fitting
         also = f"; {', '.join(other.name for other in others)} would fit as well" if others else ""
-        said = f"{card.id} has no card: its vocabulary has the fill-in-the-middle markers of family {family.name}"
-        order = default_order(family)
-        return _model(card, info, family, order, has_repo=True), f"{said}, which are used{also}"
+        said = f"its vocabulary has the fill-in-the-middle markers of family {family.name}, which are used{also}"
+        model = _model(card, info, family, default_order(family), has_repo=True)
+        return model, f"no card names the family of {card.id}: {said}"
     converted = next((f for f in FAMILIES.values() if f.markers and not f.opening and _is_near(f, info)), None)
     if converted:
         missing = next(marker for marker in converted.markers if marker not in known)
@@ -120,12 +132,14 @@ def _is_near(family: Family, info: ModelInfo) -> bool:
     return {*info.markers, *info.ordinary}.issuperset(family.markers)
 
 
-def _fitting(known: set[str]) -> list[Family]:
+def _fitting(info: ModelInfo) -> list[Family]:
     """The families whose markers are all there and of whose other markers the fewest are missing.
 
     First the one that most of the vocabulary's markers speak for, less those that it lacks; it is among them anyway.
     """
-    families = [f for f in FAMILIES.values() if f.markers and not f.opening and known.issuperset(f.markers)]
+    known = set(info.markers)
+    families = [f for f in FAMILIES.values() if f.markers and known.issuperset(f.markers)]
+    families = [f for f in families if bool(f.opening) is info.has_encoder]
     n_missing = {f.name: len(set(f.all_markers) - known) for f in families}
     families.sort(key=lambda f: 2 * n_missing[f.name] - len(f.all_markers))
     least = min(n_missing.values(), default=0)

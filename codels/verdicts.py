@@ -1,31 +1,32 @@
-"""Verdicts of the probe on the disk, by the hash of the model's file: a model is probed once, not at each start.
+"""Verdicts of the probe on the disk, by the hash of the model's files: a model is probed once, not at each start.
 
 Losing them costs a probe, so what cannot be read or written is passed over.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+from codels import records
 from codels.cancel import CancelToken
 from codels.errors import Cancelled, CodelsError
 from codels.probe import VERSION, Subject, Verdict
 from codels.registry import store
-from codels.registry.card import ModelCard
+from codels.registry.card import ModelCard, ModelFile
 
 CHUNK_BYTES = 1 << 20
 
 
 def find(card: ModelCard, subject: Subject) -> Verdict | None:
-    """What was found of the model's file before, as far as its hash is known without reading it."""
+    """What was found of the model before, as far as its hash is known without reading it."""
     digest = known_digest(card)
     data = _read(_place(digest, subject)) if digest else None
     try:
@@ -39,20 +40,38 @@ def keep(digest: str, subject: Subject, verdict: Verdict) -> None:
 
 
 def known_digest(card: ModelCard) -> str:
-    """The hash of the main file: the card's, its pin's or the one remembered; empty where it must be computed."""
+    """The hash of a model, with its parts and adapters; empty where a file must be read for it.
+
+    A file's hash is the card's, its pin's or the one remembered.
+    """
     try:
-        path, file = next(iter(store.files(card).items()))
-        state = _state(path)
+        digests = [_known(path, file) for path, file in store.files(card).items()]
     except (CodelsError, OSError):
         return ""
+    return _joined(card, digests) if all(digests) else ""
+
+
+def compute_digest(card: ModelCard, cancel: CancelToken) -> str:
+    """The same; whole files are read for it. Raises `ModelError`, `OSError`, `Cancelled`."""
+    return _joined(card, [_known(path, file) or _read_whole(path, cancel) for path, file in store.files(card).items()])
+
+
+def _joined(card: ModelCard, digests: list[str]) -> str:
+    if len(digests) == 1:
+        return digests[0]
+    scales = [str(adapter.scale) for adapter in card.adapters]
+    return hashlib.sha256(" ".join(digests + scales).encode()).hexdigest()
+
+
+def _known(path: Path, file: ModelFile) -> str:
     if file.sha256:
         return file.sha256
     data = _read(_memory(path))
-    return str(data.get("sha256", "")) if data and data.get("state") == state else ""
+    return str(data.get("sha256", "")) if data and data.get("state") == _state(path) else ""
 
 
-def compute_digest(path: Path, cancel: CancelToken) -> str:
-    """Read the whole file, and remember its hash for as long as it looks the same. Raises `OSError`, `Cancelled`."""
+def _read_whole(path: Path, cancel: CancelToken) -> str:
+    """The hash of a file, which is remembered for as long as the file looks the same."""
     state, digest = _state(path), hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
@@ -84,16 +103,12 @@ def _state(path: Path) -> list[int]:
 
 def _read(place: Path) -> dict[str, Any] | None:
     try:
-        data = json.loads(place.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        data = records.load(place)
+    except (OSError, ValueError):
         return None
     return data if isinstance(data, dict) else None
 
 
 def _write(place: Path, data: dict[str, Any]) -> None:
-    """The whole record or none; writers of the same do not meet in their drafts."""
-    draft = place.with_name(f"{place.name}.{os.getpid()}.part")
-    with contextlib.suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(data), "utf-8")
-        draft.replace(place)
+    with suppress(OSError):
+        records.save(place, data)

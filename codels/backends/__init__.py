@@ -14,7 +14,7 @@ from typing import Protocol, cast
 
 from codels.cancel import CancelToken
 from codels.copyweights import CopyWeights
-from codels.errors import UserError
+from codels.errors import BackendMissing, UserError
 from codels.generation import Part, Prompt, SamplingParams, Step
 from codels.machine import Devices
 
@@ -67,6 +67,10 @@ class ModelInfo:
     is_on_gpu: bool = False
     can_embed: bool = False
     """Whether it is an `Embedder`."""
+    can_write: bool = True
+    """Whether it answers with text; models for embeddings alone do not."""
+    has_encoder: bool = False
+    """Whether an encoder reads the prompt, before a decoder writes: T5 and its like."""
 
 
 class Backend(Protocol):
@@ -136,16 +140,28 @@ BACKENDS = {
     "fake": "codels.backends.fake",
 }
 
+PLANNED = ("transformers",)
+"""Cards name these already; a later version has them."""
+
 _LIBRARIES = {"codels.backends.llamacpp": "codels.backends.llamaload"}
 """Where the heavy import is not in the module itself."""
 
 
 def load(spec: LoadSpec, on_progress: OnProgress) -> Backend:
     """Load a model. Raises `ModelError`, `BackendMissing` or `UserError`, each with its remedy."""
-    module = BACKENDS.get(spec.backend)
-    if module is None:
-        raise UserError(f"there is no backend {spec.backend!r}; known are {', '.join(BACKENDS)}")
-    return cast(Loader, importlib.import_module(module).load)(spec, on_progress)
+    check(spec.backend)
+    return cast(Loader, importlib.import_module(BACKENDS[spec.backend]).load)(spec, on_progress)
+
+
+def check(backend: str) -> None:
+    """Raises `BackendMissing` for one that is to come, `UserError` for one that nobody knows."""
+    if backend in PLANNED:
+        raise BackendMissing(
+            f"its backend {backend} is missing in this version of codels; choose a model whose backend is llama.cpp: "
+            "`codels models list` shows them"
+        )
+    if backend not in BACKENDS:
+        raise UserError(f"there is no backend {backend!r}; known are {', '.join(BACKENDS)}")
 
 
 def devices() -> Devices:

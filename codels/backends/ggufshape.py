@@ -6,15 +6,13 @@ Nothing here imports a library.
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-_SPLIT = re.compile(r"-\d{5}-of-(\d{5})\.gguf$")
-"""How llama.cpp names the parts of a model that is split into several files."""
+from codels import splits
 
 _MAX_KEYS = 4096
 _MAX_BYTES = 1 << 20
@@ -153,10 +151,8 @@ def _bytes(file: BinaryIO, n: int) -> bytes:
 
 
 def _size(path: Path) -> int:
-    """Of all parts, where the file is the first of several."""
-    split = _SPLIT.search(path.name)
-    parts = path.parent.glob(f"{path.name[: split.start()]}-*-of-{split[1]}.gguf") if split else (path,)
+    """Of all parts, where the file is one of several."""
     try:
-        return sum(part.stat().st_size for part in parts)
+        return sum(Path(part).stat().st_size for part in splits.parts(str(path)))
     except OSError:
         return 0

@@ -15,7 +15,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from codels.backends.gpuproblem import Facts, Version
+from codels.backends.gpuproblem import Facts
+from codels.backends.wheels import Version
 
 _CAPABILITY_MAJOR, _CAPABILITY_MINOR = 75, 76
 """`CUdevice_attribute` of cuda.h."""

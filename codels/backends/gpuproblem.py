@@ -5,21 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-WHEELS = "https://abetlen.github.io/llama-cpp-python/whl"
-"""Where llama-cpp-python's project publishes its prebuilt wheels: cpu, cu124, metal …"""
+from codels.backends.wheels import CUDA_VERSIONS, Version, for_cuda, install
 
-_CUDA_WHEELS = ((12, 1), (12, 2), (12, 3), (12, 4), (12, 5), (13, 0), (13, 2))
-"""The CUDA versions with an index of their own (llama-cpp-python's README). Newer drivers run older versions."""
-
-_NEWEST_OF_12 = (9, 0)
-"""Compute capability up to which the wheels for CUDA 12 were built; newer GPUs need those for 13."""
-
-_NO_DEVICE, _NO_PERMISSION, _TOO_OLD, _STUB, _MISMATCH = 100, 999, 35, 34, 803
-"""`CUresult` of cuda.h: NO_DEVICE, UNKNOWN (the device nodes cannot be opened), INSUFFICIENT_DRIVER, STUB_LIBRARY,
-SYSTEM_DRIVER_MISMATCH.
-"""
-
-Version = tuple[int, int]
+_NO_DEVICE, _TOO_OLD, _STUB, _MISMATCH = 100, 35, 34, 803
+"""`CUresult` of cuda.h: NO_DEVICE, INSUFFICIENT_DRIVER, STUB_LIBRARY, SYSTEM_DRIVER_MISMATCH."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,43 +40,6 @@ def problem(facts: Facts) -> str:
     return next((says(facts) for is_there, says in _PROBLEMS if is_there(facts)), "")
 
 
-def import_problem(message: str) -> str:
-    """The remedy where the library cannot even be imported, from the loader's own words."""
-    if "libcuda.so" in message or "nvcuda.dll" in message:
-        return (
-            "it is built for CUDA, and NVIDIA's driver is not there: install the driver, or the wheel for the CPU "
-            f"with: {_install('cpu')}"
-        )
-    if any(name in message for name in ("libcudart", "libcublas", "cudart64", "cublas64")):
-        return (
-            "it is built for CUDA, and CUDA's runtime is not there: install the CUDA toolkit of that version, or the "
-            f"wheel for the CPU with: {_install('cpu')}"
-        )
-    if any(name in message for name in ("libamdhip64", "libhipblas", "librocblas")):
-        return (
-            f"it is built for ROCm, which is not there: install ROCm, or the wheel for the CPU with: {_install('cpu')}"
-        )
-    return "install it with: pip install llama-cpp-python"
-
-
-def _install(index: str) -> str:
-    return (
-        "pip install --force-reinstall --only-binary llama-cpp-python llama-cpp-python "
-        f"--extra-index-url {WHEELS}/{index}"
-    )
-
-
-def _cuda_index(facts: Facts) -> str:
-    """The newest index that driver and GPU can run; the oldest where neither is known. CUDA 12 goes before 13, which
-    leaves out older GPUs.
-    """
-    is_new = facts.capability > _NEWEST_OF_12
-    of_major = [version for version in _CUDA_WHEELS if version[0] == (13 if is_new else 12)]
-    runnable = [version for version in of_major if version <= facts.cuda_driver]
-    major, minor = runnable[-1] if runnable else of_major[0]
-    return f"cu{major}{minor}"
-
-
 def _shown(version: Version) -> str:
     return f"{version[0]}.{version[1]}"
 
@@ -116,14 +68,14 @@ def _too_old(facts: Facts) -> str:
 def _no_wheel(facts: Facts) -> str:
     return (
         "this machine has an NVIDIA GPU, and the installed llama-cpp-python was built without GPU support: "
-        f"{_install(_cuda_index(facts))}"
+        f"{install(for_cuda(facts.cuda_driver, facts.capability))}"
     )
 
 
 def _old_for_wheels(facts: Facts) -> str:
     return (
         f"this machine has an NVIDIA GPU, but its driver runs CUDA {_shown(facts.cuda_driver)} at most, and the "
-        f"prebuilt wheels need {_shown(_CUDA_WHEELS[0])}: update the driver, then: {_install('cu124')}"
+        f"prebuilt wheels need {_shown(CUDA_VERSIONS[0])}: update the driver, then: {install('cu124')}"
     )
 
 
@@ -187,7 +139,7 @@ _PROBLEMS: tuple[_Row, ...] = (
     ),
     # the wheel is for the CPU
     (
-        lambda f: not f.libraries and f.has_nvidia and (0, 0) < f.cuda_driver < _CUDA_WHEELS[0],
+        lambda f: not f.libraries and f.has_nvidia and (0, 0) < f.cuda_driver < CUDA_VERSIONS[0],
         _old_for_wheels,
     ),
     (lambda f: not f.libraries and f.has_nvidia, _no_wheel),
@@ -195,14 +147,14 @@ _PROBLEMS: tuple[_Row, ...] = (
         lambda f: not f.libraries and f.is_apple_silicon,
         lambda _f: (
             "this machine has Apple's GPU, and the installed llama-cpp-python was built without Metal (is this a "
-            f"Python for Intel?): {_install('metal')}"
+            f"Python for Intel?): {install('metal')}"
         ),
     ),
     (
         lambda f: not f.libraries and f.has_amd,
         lambda _f: (
             "this machine has an AMD GPU, and the installed llama-cpp-python was built without GPU support: "
-            f"{_install('vulkan')}"
+            f"{install('vulkan')}"
         ),
     ),
 )

@@ -6,8 +6,7 @@ logs to the console, and nothing stops it inside a prefill.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,7 +15,8 @@ from codels.backends import LoadSpec, OnProgress, Score, Vectors
 from codels.backends.copying import CopyModel, Lines
 from codels.backends.deadline import Deadline
 from codels.backends.kvcache import KvCache
-from codels.backends.llamatext import Spelling, TextStream
+from codels.backends.llamadecode import Copying, Tokens, steps
+from codels.backends.llamatext import AnswerText
 from codels.backends.plan import N_SLICE
 from codels.cancel import CancelToken
 from codels.errors import BackendMissing, Cancelled, ModelError, PromptTooLong
@@ -25,8 +25,6 @@ from codels.machine import Devices
 
 if TYPE_CHECKING:
     from codels.backends.llamaload import Loaded
-    from codels.backends.llamasampling import Sampler
-    from codels.backends.llamasearch import Copying
     from codels.backends.llamavocab import Vocabulary
 
 
@@ -50,9 +48,9 @@ def _importing() -> Iterator[None]:
     try:
         yield
     except (ImportError, OSError, RuntimeError) as error:  # the latter two from a shared library that does not fit
-        from codels.backends import gpuproblem
+        from codels.backends import wheels
 
-        remedy = gpuproblem.import_problem(str(error))
+        remedy = wheels.import_problem(str(error))
         raise BackendMissing(f"llama-cpp-python cannot be imported ({error}); {remedy}") from error
 
 
@@ -73,6 +71,8 @@ class LlamaCpp:
             ordinary=ordinary,
             has_chat_template=context.has_chat_template,
             can_score=loaded.has_decoder,
+            can_write=loaded.has_decoder,
+            has_encoder=loaded.has_encoder,
         )
 
     @property
@@ -142,75 +142,18 @@ class LlamaCpp:
                 return "cancelled" if cancel.is_cancelled else "limit"
         return ""
 
-    def _read(self, said: list[int]) -> bool:
-        """Evaluate, in slices, what was said and not read yet; False where that was cancelled or has no room."""
-        return all(self._cache.evaluate(said[start : start + N_SLICE]) for start in range(0, len(said), N_SLICE))
-
     def _copying(self, prompt: Prompt) -> Copying:
         if not (self._copy_weights and prompt.sources):
             return lambda _said: None
         return CopyModel(self._lines.join(prompt.sources), self._copy_weights, self._context.n_ctx).copied
 
     def _decode(self, prompt: Prompt, params: SamplingParams, cancel: CancelToken, clock: Deadline) -> Iterator[Step]:
-        """Token by token, those of the first line searched for where beams are wanted; the last step says why it
-        stopped.
-        """
-        pieces, ends = self._vocabulary.pieces, self._vocabulary.ends(prompt.stop)
-        heal = prompt.heal.encode("utf-8", "replace")
-        spelling, stream = Spelling.of(heal), TextStream(params.stop)
-        if params.grammar:
-            spelling = replace(spelling, is_line_start=False)  # blank lines are the grammar's to allow
-        copied = self._copying(prompt)
-        said: list[int] = []
-        has_words, n_new, n_read = False, 0, 0
+        """The last step says why the answer stopped."""
+        text = AnswerText(self._vocabulary.pieces, prompt, params)
         with self._context.sampler(params, prompt) as sampler:
-            planned = deque(
-                self._first_line(sampler, copied, heal, params, lambda: cancel.is_cancelled or clock.is_late)
-            )
-            while True:
-                if cancel.is_cancelled or (clock.is_late and not planned):
-                    why = "cancelled" if cancel.is_cancelled else "time"
-                    break
-                if planned:
-                    token, logprob = planned.popleft()
-                elif not self._read(said[n_read:]):
-                    why = "limit"
-                    break
-                else:
-                    n_read = len(said)
-                    found = sampler.next(spelling.allowed(pieces), () if has_words else params.avoid, copied(said))
-                    if not found:
-                        why = "limit"
-                        break
-                    token, logprob = found
-                if token in ends:
-                    yield Step.of("", token, logprob)
-                    why = "end"
-                    break
-                said.append(token)
-                was_spelled = spelling.is_done
-                spelling, new = spelling.spell(pieces.of(token))
-                n_new += bool(new) or was_spelled
-                has_words = has_words or bool(new.strip())
-                yield Step.of(stream.feed(new), token, logprob)
-                if stream.is_stopped or n_new >= params.max_tokens:
-                    why = "stop" if stream.is_stopped else "limit"
-                    break
-        if not cancel.is_cancelled and (rest := stream.finish()):
+            tokens = Tokens(sampler, self._cache, self._copying(prompt), cancel, clock)
+            tokens.search(self._context, text.heal, params, self._n_beams)
+            why = yield from steps(tokens, text, self._vocabulary.ends(prompt.stop))
+        if not cancel.is_cancelled and (rest := text.finish()):
             yield Step(rest)
         yield Step(stats=Stats(why_stopped=why))
-
-    def _first_line(
-        self, sampler: Sampler, copied: Copying, heal: bytes, params: SamplingParams, is_over: Callable[[], bool]
-    ) -> Iterator[tuple[int, float]]:
-        """Its tokens with their log-probabilities; none where decoding is to be greedy, or drawn by chance."""
-        if self._n_beams > 1 and params.temperature <= 0 and not params.grammar:
-            from codels.backends.llamasearch import LineSearch
-
-            search = LineSearch(self._context, sampler, copied, self._cache)
-            try:
-                line = search.first_line(heal, params, self._n_beams, is_over)
-            except ModelError:
-                self._cache.keep(0)
-                raise
-            yield from zip(line.tokens, line.logprobs, strict=True)

@@ -16,7 +16,7 @@ import llama_cpp as llama
 from llama_cpp import _ctypes_extensions, _ggml
 
 from codels.backends import llamalog
-from codels.backends.ram import free_ram
+from codels.hardware import free_ram
 from codels.machine import Device, DeviceKind, Devices
 
 _KINDS = {0: DeviceKind.CPU, 1: DeviceKind.GPU, 2: DeviceKind.IGPU}

@@ -35,8 +35,7 @@ class EmbeddingModel(LlamaCpp):
 
     def generate(self, *_arguments: object, **_named: object) -> Iterator[Step]:
         raise ModelError(
-            f"{self.info.description} is a model that turns texts into vectors and writes none; choose another one "
-            "for completion"
+            f"{self.info.description} turns text into vectors and writes none: choose another model for completion"
         )
 
 
@@ -97,7 +96,7 @@ class _Run:
     def _vector(self, sequence: int) -> _Vector:
         row = np.ctypeslib.as_array(llama.llama_get_embeddings_seq(self._handle, sequence), (self._width,))
         wide = row.astype(np.float64)
-        return tuple((wide / np.linalg.norm(wide)).tolist())
+        return tuple((wide / (np.linalg.norm(wide) or 1.0)).tolist())
 
 
 @contextmanager

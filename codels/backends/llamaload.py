@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,9 +14,10 @@ import llama_cpp as llama
 from codels.backends import LoadSpec, ModelInfo, OnProgress, ggufshape, llamadevices, llamalog, llamalora
 from codels.backends.ggufshape import FileShape
 from codels.backends.llamanative import Context, branch_cells
-from codels.backends.plan import Plan, explain, gb, in_short, kv_bytes, smaller
+from codels.backends.plan import Plan, explain, in_short, kv_bytes, smaller
 from codels.backends.planning import Wishes, choose
 from codels.errors import ModelError, OutOfMemory
+from codels.sizes import size_text
 
 T = TypeVar("T")
 
@@ -47,10 +49,8 @@ class Loaded:
     def info(self, markers: tuple[str, ...]) -> ModelInfo:
         is_on_gpu = bool(self.plan.gpus) and self.plan.gpu_layers > self.shape.layers
         sentences = (*explain(self.shape, self.plan), *self.tried)
-        name, window = self.context.description, self.context.n_ctx
-        return ModelInfo(
-            name, window, markers, device=self.plan.device, plan=sentences, is_on_gpu=is_on_gpu, can_embed=True
-        )
+        described = ModelInfo(self.context.description, self.context.n_ctx, markers)
+        return replace(described, device=self.plan.device, plan=sentences, is_on_gpu=is_on_gpu, can_embed=True)
 
 
 def open_planned(spec: LoadSpec, on_progress: OnProgress) -> Loaded:
@@ -85,7 +85,7 @@ def _all(plan: Plan) -> Iterator[Plan]:
 
 
 def _no_memory(shape: FileShape, plan: Plan, error: OutOfMemory) -> str:
-    kv = gb(kv_bytes(shape, plan.n_cells, plan.kv_type))
+    kv = size_text(kv_bytes(shape, plan.n_cells, plan.kv_type))
     return (
         f"no memory for {in_short(shape, plan)} with a context of {plan.context_window:,} tokens ({kv} for "
         f"{plan.n_cells:,}): {error}"
@@ -112,7 +112,7 @@ def _open(spec: LoadSpec, plan: Plan, on_progress: OnProgress) -> Context:
     # The AMX kernels die of an invalid tile configuration on some machines (ggml-org/llama.cpp issue 20824); they
     # are one of the "extra buffer types", which are left out where the library would use them.
     params.use_extra_bufts = b"AMX_INT8 = 1" not in llama.llama_print_system_info()
-    model = llama.llama_model_load_from_file(spec.path.encode(), params)
+    model = llama.llama_model_load_from_file(os.fsencode(spec.path), params)
     if not model and was_stopped:
         raise ModelError(f"loading {spec.path} was stopped")
     if not model:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def _load(model: Any, path: str) -> Any:
     if not Path(path).is_file():
         raise ModelError(f"the adapter {path} does not exist; correct its path in the model's card, or remove it there")
     llamalog.listen()
-    handle = llama.llama_adapter_lora_init(model, path.encode())
+    handle = llama.llama_adapter_lora_init(model, os.fsencode(path))
     if not handle:
         reason = llamalog.reason().rpartition("failed to apply lora adapter: ")[2]
         raise ModelError(

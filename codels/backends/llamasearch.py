@@ -6,14 +6,11 @@ from collections.abc import Callable, Sequence
 
 from codels.backends import beams
 from codels.backends.beams import Beam, Row
-from codels.backends.copying import Copied
 from codels.backends.kvcache import KvCache
+from codels.backends.llamadecode import Copying
 from codels.backends.llamanative import BRANCH_ROOM, Context
 from codels.backends.llamasampling import Sampler
 from codels.generation import SamplingParams
-
-Copying = Callable[[Sequence[int]], Copied | None]
-"""What may be copied behind the answer so far."""
 
 
 class LineSearch:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import codecs
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from codels.generation import Prompt, SamplingParams
 
 LINE_ENDS = (b"\n", b"\r")
 
@@ -115,6 +117,48 @@ class TextStream:
         """What was held back, once it is known that no stop string follows."""
         text, self._held = self._held, ""
         return text
+
+
+class AnswerText:
+    """What the tokens of an answer say anew: behind what is spelled again, before a stop string, up to a limit."""
+
+    def __init__(self, pieces: Pieces, prompt: Prompt, params: SamplingParams) -> None:
+        self._pieces, self._params = pieces, params
+        self.heal = prompt.heal.encode("utf-8", "replace")
+        spelling = Spelling.of(self.heal)
+        # Blank lines are a grammar's to allow.
+        self._spelling = replace(spelling, is_line_start=False) if params.grammar else spelling
+        self._stream = TextStream(params.stop)
+        self._n_new, self._has_words = 0, False
+
+    @property
+    def allowed(self) -> list[int]:
+        """The tokens that may come next; empty means any."""
+        return self._spelling.allowed(self._pieces)
+
+    @property
+    def avoid(self) -> tuple[int, ...]:
+        """Those that may not begin it."""
+        return () if self._has_words else self._params.avoid
+
+    @property
+    def why_over(self) -> str:
+        """Empty where more may come."""
+        if self._stream.is_stopped:
+            return "stop"
+        return "limit" if self._n_new >= self._params.max_tokens else ""
+
+    def take(self, token: int) -> str:
+        """The text that is certain when this token was said."""
+        was_spelled = self._spelling.is_done
+        self._spelling, new = self._spelling.spell(self._pieces.of(token))
+        self._n_new += bool(new) or was_spelled
+        self._has_words = self._has_words or bool(new.strip())
+        return self._stream.feed(new)
+
+    def finish(self) -> str:
+        """What was held back, once it is known that nothing follows."""
+        return self._stream.finish()
 
 
 def _overlap(text: str, stop: str) -> int:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import re
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -13,10 +16,21 @@ from codels.backends.copying import Ids
 from codels.backends.llamatext import Pieces
 from codels.errors import MarkerMissing, ModelError
 from codels.generation import Part
+from codels.seams import seams
 
 _ATTR_CONTROL = 1 << 3
 _ATTR_USER_DEFINED = 1 << 4
 """`llama_token_attr` of llama.h."""
+
+_MARKER = re.compile(r"<[|｜].*[|｜]>|<pad>|\[PAD\d+\]|<unused\d+>")
+"""User-defined tokens that no user's text means; llama.cpp finds these in any text, as it must find others."""
+
+_ORDINARY = {f" <{name}>".encode(): f"▁<{name}>" for name in ("PRE", "SUF", "MID", "EOT")}
+"""Code Llama's markers, which its files list as ordinary tokens: SentencePiece makes them out of any text, piece by
+piece, wherever "<PRE>" stands behind a blank or at the start.
+"""
+
+_REPLACEMENT = "\ufffd".encode()
 
 
 class Vocabulary:
@@ -26,22 +40,30 @@ class Vocabulary:
         self.handle = llama.llama_model_get_vocab(model)
         self.n = llama.llama_vocab_n_tokens(self.handle)
         buffer = ctypes.create_string_buffer(512)
-        raw, self.special, self._controls = [], {}, set()
+        self._has_blank_prefix = llama.llama_vocab_type(self.handle) == llama.LLAMA_VOCAB_TYPE_SPM
+        raw, self.special, self._controls, hidden = [], {}, set(), []
         for token in range(self.n):
             attributes = llama.llama_vocab_get_attr(self.handle, token)
             if attributes & (_ATTR_CONTROL | _ATTR_USER_DEFINED):
-                self.special[llama.llama_vocab_get_text(self.handle, token).decode("utf-8", "replace")] = token
+                text = llama.llama_vocab_get_text(self.handle, token).decode("utf-8", "replace")
+                self.special[text] = token
+                if attributes & _ATTR_USER_DEFINED and _MARKER.fullmatch(text):
+                    hidden.append(text)
             if attributes & _ATTR_CONTROL or llama.llama_vocab_is_eog(self.handle, token):
                 self._controls.add(token)
             size = llama.llama_token_to_piece(self.handle, token, buffer, len(buffer), 0, False)
             raw.append(buffer.raw[:size] if size > 0 else b"")
+        if self._has_blank_prefix:
+            self.special |= {_ORDINARY[piece]: token for token, piece in enumerate(raw) if piece in _ORDINARY}
+            hidden += [marker.removeprefix("▁") for marker in _ORDINARY.values() if marker in self.special]
         self.pieces = Pieces(raw)
+        self._seams = seams(tuple(hidden))
+        self._unknown = _unknown(raw)
         self.line_ends = [t for t, piece in enumerate(raw) if t in self._controls or piece[:1] in (b"\n", b"\r")]
         """Tokens that end a line, the answer's last one too."""
         bos = llama.llama_vocab_bos(self.handle)
         # Where a file names none, llama.cpp answers GPT-2's number, which is a comma in byte-level vocabularies.
         self._bos = [bos] if bos in self._controls else []
-        self._has_blank_prefix = llama.llama_vocab_type(self.handle) == llama.LLAMA_VOCAB_TYPE_SPM
 
     @property
     def start(self) -> list[int]:
@@ -90,9 +112,16 @@ class Vocabulary:
             if part.text not in self.special:
                 raise MarkerMissing(part.text)
             return [self.special[part.text]]
-        if part.joined and self._has_blank_prefix:
-            return self._joined(part.text)
-        return self._encode(part.text)
+        return [token for piece in self._harmless(part) for token in self._plain(piece)]
+
+    def _harmless(self, part: Part) -> Iterator[Part]:
+        """The text in pieces in which no marker is found."""
+        first, *rest = self._seams.split(part.text)
+        yield replace(part, text=first)
+        yield from (Part(text, joined=True) for text in rest)
+
+    def _plain(self, part: Part) -> list[int]:
+        return self._joined(part.text) if part.joined and self._has_blank_prefix else self._encode(part.text)
 
     def _joined(self, text: str) -> list[int]:
         """Text that goes on where other text ended: encoded behind a sign that is one token of its own, then cut.
@@ -105,8 +134,21 @@ class Vocabulary:
 
     def _encode(self, text: str, is_whole: bool = False) -> list[int]:
         data = text.encode("utf-8", "replace")
+        if self._unknown:
+            data = self._unknown.sub(_REPLACEMENT, data)
         tokens = (llama.llama_token * (len(data) + 8))()
         n = llama.llama_tokenize(self.handle, data, len(data), tokens, len(tokens), is_whole, False)
         if n < 0:
             raise ModelError(f"llama.cpp cannot tokenize {len(data)} bytes of text (it answered {n})")
         return tokens[:n]
+
+
+def _unknown(pieces: list[bytes]) -> re.Pattern[bytes] | None:
+    """Matches the characters whose first byte is in no token; none where there are no such.
+
+    StarCoder's vocabularies lack 0xF1, with which no character that exists begins. The rest of such a character
+    would reach the model as bytes that are no text.
+    """
+    known = set(b"".join(pieces))
+    missing = bytes(byte for byte in range(0xC2, 0xF5) if byte not in known)
+    return re.compile(b"[" + re.escape(missing) + rb"][\x80-\xbf]+") if missing else None

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from codels.backends.ggufshape import FileShape
 from codels.machine import Device
+from codels.sizes import size_text
 
 CPU_WINDOW = 4096
 """Tokens, unless the user wants more: a CPU reads some hundred a second, so nobody waits for a longer prompt."""
@@ -104,16 +105,16 @@ def explain(shape: FileShape, plan: Plan) -> tuple[str, ...]:
 def in_short(shape: FileShape, plan: Plan) -> str:
     """Which layers run where, and how much memory that takes."""
     if not plan.gpus:
-        return f"all layers on the CPU: {gb(shape.size_bytes)}"
+        return f"all layers on the CPU: {size_text(shape.size_bytes)}"
     n_all = shape.layers + 1 if shape.layers else 0
     share = min(1.0, plan.gpu_layers / n_all) if n_all else 1.0
     layers = f"{min(plan.gpu_layers, n_all)} of {n_all} layers" if n_all else "all layers"
     free = sum(gpu.free_bytes for gpu in plan.gpus)
-    return f"{layers} on {plan.device}: {gb(int(shape.size_bytes * share))} of {gb(free)} free"
+    return f"{layers} on {plan.device}: {size_text(int(shape.size_bytes * share))} of {size_text(free)} free"
 
 
 def _context(shape: FileShape, plan: Plan) -> str:
-    size = gb(kv_bytes(shape, plan.n_cells, plan.kv_type))
+    size = size_text(kv_bytes(shape, plan.n_cells, plan.kv_type))
     return (
         f"context {plan.context_window:,} tokens, keys and values in {plan.kv_type}, {size} for {plan.n_cells:,} "
         f"tokens of up to {plan.n_sequences} texts; flash attention {plan.flash_attention}"
@@ -134,8 +135,3 @@ def scratch_bytes(shape: FileShape, n_cells: int) -> int:
 def needed_bytes(shape: FileShape, n_cells: int, kv_type: KvType) -> int:
     """Where all layers are in one place."""
     return shape.size_bytes + kv_bytes(shape, n_cells, kv_type) + scratch_bytes(shape, n_cells)
-
-
-def gb(n_bytes: int) -> str:
-    """For people: "4.1 GB", "12.7 MB"."""
-    return f"{n_bytes / 1e9:,.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"

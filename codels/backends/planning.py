@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from codels.backends.ggufshape import FileShape
-from codels.backends.plan import CPU_WINDOW, LEAST_WINDOW, KvType, Plan, gb, kv_bytes, needed_bytes, scratch_bytes
+from codels.backends.plan import CPU_WINDOW, LEAST_WINDOW, KvType, Plan, kv_bytes, needed_bytes, scratch_bytes
 from codels.machine import Device, DeviceKind, Devices
+from codels.sizes import size_text
 
 GPU_WINDOWS = (16384, 8192, 4096)
 """Tokens, the longest that fits: a GPU reads thousands a second, and most code models were trained on 16k."""
@@ -103,8 +104,9 @@ def _too_small(shape: FileShape, gpus: tuple[Device, ...], window: int) -> str:
     most = max(gpus, key=_free)
     need = needed_bytes(shape, window, KvType.F16) + GPU_RESERVE_BYTES
     return (
-        f"GPU too small: {most.name} {most.description} has {gb(most.free_bytes)} free, and the model needs "
-        f"{gb(need)}; it runs on the CPU. Close what else uses the GPU, or choose a smaller model or quantisation"
+        f"GPU too small: {most.name} {most.description} has {size_text(most.free_bytes)} free, and the model needs "
+        f"{size_text(need)}; it runs on the CPU. Close what else uses the GPU, or choose a smaller model or "
+        "quantisation"
     )
 
 
@@ -146,18 +148,17 @@ def _on_cpu(shape: FileShape, devices: Devices, wishes: Wishes, wanted: int, n_s
     wanted = window = wanted if wishes.context_window else min(wanted, CPU_WINDOW)
     notes: tuple[str, ...] = ()
     if size > free:
-        notes = (
-            f"the model has {gb(size)}, and {gb(free)} of memory are free: it will be very slow. Use a smaller one",
-        )
+        there = f"the model has {size_text(size)}, and {size_text(free)} of memory are free"
+        notes = (f"{there}: it will be very slow. Use a smaller one",)
     while True:
         fitting = next(_fitting(shape, window, room, wishes.n_branch_cells), None)
         if fitting or window <= LEAST_WINDOW:
             break
         window = max(window // 2, LEAST_WINDOW)
     if window < wanted:
-        need = gb(kv_bytes(shape, wanted, KvType.F16))
-        less = f"a context of {wanted:,} tokens needs {need} beside the model's {gb(size)}"
-        notes += (f"{less}, and {gb(free)} of memory are free: {window:,} tokens are used",)
+        need = size_text(kv_bytes(shape, wanted, KvType.F16))
+        less = f"a context of {wanted:,} tokens needs {need} beside the model's {size_text(size)}"
+        notes += (f"{less}, and {size_text(free)} of memory are free: {window:,} tokens are used",)
     kv_type, n_cells = fitting or (KvType.F16, window)
     return Plan(0, window, kv_type, n_sequences, n_cells, (), notes)
 

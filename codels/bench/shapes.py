@@ -19,6 +19,7 @@ from typing import BinaryIO
 from codels.backends import ggufshape
 from codels.errors import UserError
 from codels.registry import store
+from codels.sizes import size_text
 
 _F32, _Q4_0, _Q8_0 = 0, 2, 8
 """`ggml_type` of ggml.h."""
@@ -83,7 +84,7 @@ def written(name: str) -> Iterator[Path]:
         need = sum(_size(tensor, weights) for tensor in _tensors(shape, weights))
         free = shutil.disk_usage(folder).free
         if need > 0.95 * free:
-            raise UserError(f"{folder} has {free / 1e9:.1f} GB free, {need / 1e9:.1f} GB are needed: set TMPDIR")
+            raise UserError(f"{folder} has {size_text(free)} free, {size_text(need)} are needed: set TMPDIR")
         path = Path(folder) / f"random-{size.lower()}-{quantisation.upper() or 'Q8_0'}.gguf"
         with path.open("wb") as file:
             write(file, shape, weights)

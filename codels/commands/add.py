@@ -1,65 +1,133 @@
-"""`codels models add`: a card for a model file of the user's, with what the probe finds out about it."""
+"""`codels models add`: a card for a model file of the user's, or of a repository of the hub, after a look at it."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from codels import verdicts
 from codels.backends import ModelInfo
+from codels.cancel import CancelToken
+from codels.commands.pull import fetch
 from codels.commands.run import with_runtime
-from codels.errors import UserError
+from codels.errors import CodelsError, DownloadError, ModelError, UserError
 from codels.probe import Verdict, words
-from codels.registry import card, pins, store
+from codels.registry import gguf_names, mycards, partial, pins, source, store, uses
+from codels.registry.card import ModelFile
+from codels.registry.download import Hub
+from codels.registry.source import Source
 from codels.request import Model
-from codels.resolve import subject
+from codels.resolve import skills, subject
 from codels.runtime import Runtime
 from codels.settings import Settings
 
 
-def add(name: str, id_: str, is_json: bool) -> int:
-    """Load the file at the path `name`, and write its card. Raises `CodelsError` where it cannot be loaded."""
-    path = Path(name).expanduser()
-    if not path.is_file():
-        raise UserError(
-            f"{name!r} is no file; a repository cannot be added yet: fetch its .gguf file, and name its path"
-        )
-    chosen = id_ or re.sub("[^A-Za-z0-9._+-]+", "-", path.stem).strip("-._+")
-    if chosen in store.cards():
-        raise UserError(f"there is a model {chosen} already: choose another name with --id")
-    backend = store.find(str(path)).backend
-    model, info, verdict = with_runtime(Settings(model=str(path)), _loaded)
-    text = _card(chosen, backend, path.absolute(), model)
-    if verdict and not verdict.can_fill:
-        text = f"# {words.reason(verdict)}\n{text}"
-    place = store.cards_folder() / f"{chosen}.toml"
-    mine = card.parse(text, str(place))  # a name that no card can have shows here
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if place.exists():
-        raise UserError(f"{place} exists, but its card is broken or another model's: choose another name with --id")
-    place.write_text(text, "utf-8")
-    if verdict and (wanted := subject(mine, info)):  # which the card asks again
-        verdicts.keep(mine.files[0].sha256, wanted, verdict)
-    row = {"id": chosen, "family": model.family.name, "order": str(model.order), "card": str(place)}
-    said = f"{chosen} can be used now (family {model.family.name}, order {model.order}); its card is {place}"
-    print(json.dumps(row) if is_json else said)
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A model that was loaded, and what the probe found; None where there was nothing to find out."""
+
+    model: Model
+    info: ModelInfo
+    verdict: Verdict | None
+
+
+def add(name: str, id_: str, is_offline: bool, is_json: bool) -> int:
+    """The file at the path `name`, or the repository of that name, becomes a model. Raises `CodelsError`."""
+    if path := _file(name):
+        return _add_file(path, id_, is_json)
+    if found := source.parse(name):
+        return _add_repository(found, id_, is_offline, is_json)
+    raise UserError(f"{name!r:.80} is no file, and no repository of the hub such as owner/name or owner/name:Q4_K_M")
+
+
+def _file(name: str) -> Path | None:
+    """The file of that name; none where there is none, or no file system takes the name."""
+    try:
+        path = Path(name).expanduser()
+        return path if path.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: a home of nobody
+        return None
+
+
+def _add_file(path: Path, id_: str, is_json: bool) -> int:
+    id_ = id_ or _id(path.stem)
+    if id_ in store.cards():
+        raise UserError(f"there is a model {id_} already: choose another name with --id")
+    model = store.find(str(path))
+    for file in model.files:
+        if not Path(file.path).is_file():
+            raise UserError(f"{path} is a part of a model, and {file.path} is missing: all parts must be there")
+    seen = with_runtime(Settings(model=model.files[0].path), _look)
+    files = (
+        replace(file, size=Path(file.path).stat().st_size, sha256=pins.digest(Path(file.path))) for file in model.files
+    )
+    return _finish(id_, {"backend": model.backend}, tuple(files), seen, is_json)
+
+
+def _add_repository(found: Source, id_: str, is_offline: bool, is_json: bool) -> int:
+    if is_offline:
+        raise DownloadError(f"nothing is fetched offline: the .gguf files of {found.repo} on the hub would be needed")
+    hub = Hub(ModelFile("", repo=found.repo, revision=found.revision), _tell, CancelToken())
+    said = hub.list()
+    files = gguf_names.choose(said.files, found.choice, found.repo)
+    id_ = id_ or _id(found.repo.partition("/")[2])
+    before = mycards.written(id_)
+    if id_ in store.cards() and not (before and before.files[0].repo == found.repo):
+        raise UserError(f"there is a model {id_} already: choose another name with --id")
+    others = tuple(file for file in before.files if file.quantisation != files[0].quantisation) if before else ()
+    facts: dict[str, object] = {"backend": "llama.cpp", "license": said.license, "repo": found.repo}
+    place = mycards.write(id_, facts, (*files, *others))
+    try:
+        fetch(store.find(id_), is_offline)
+    except BaseException:
+        _keep_what_came(id_)
+        raise
+    try:
+        seen = with_runtime(Settings(model=id_), _look)
+    except CodelsError as error:
+        mycards.write(id_, {**facts, "family": "plain", "skills": ["prefix"]}, (*files, *others))
+        raise ModelError(f"{id_} could not be probed, so its card {place} says prefix-only: {error}") from error
+    return _finish(id_, facts, (*files, *others), seen, is_json)
+
+
+def _keep_what_came(id_: str) -> None:
+    """A card of which nothing has come is of no use; of one that is half there `codels models pull` goes on."""
+    model = mycards.written(id_)
+    places = [store.place(model, file) for file in model.files] if model else []
+    if any(place.exists() or partial.of(place) for place in places):
+        _tell(f"`codels models pull {id_}` goes on from there")
+    else:
+        mycards.remove(id_)
+
+
+def _finish(id_: str, facts: dict[str, object], files: tuple[ModelFile, ...], seen: Seen, is_json: bool) -> int:
+    """The card says what was seen."""
+    family, order = seen.model.family.name if seen.info.can_write else "", str(seen.model.order)
+    more = {"family": family, "order": order, "skills": skills(seen.model, seen.info)}
+    note = words.reason(seen.verdict) if seen.verdict and not seen.verdict.can_fill else ""
+    place = mycards.write(id_, {**facts, **more}, files, note)
+    written = store.find(id_)
+    if seen.verdict and (wanted := subject(written, seen.info)):  # which the card asks again
+        verdicts.keep(verdicts.known_digest(written), wanted, seen.verdict)
+    how = f"family {family}, order {order}" if family else ", ".join(uses.abilities(written))
+    said = f"{id_} can be used now ({how}); its card is {place}"
+    print(json.dumps({"id": id_, "family": family, "order": order, "card": str(place)}) if is_json else said)
     return 0
 
 
-async def _loaded(runtime: Runtime) -> tuple[Model, ModelInfo, Verdict | None]:
+def _id(name: str) -> str:
+    """A name that a card can have, without what says only that the model is a GGUF file, or its first part."""
+    name = re.sub(r"-00001-of-\d{5}$|[-._]gguf$", "", name, flags=re.I)
+    return re.sub("[^A-Za-z0-9._+-]+", "-", name).strip("-._+")
+
+
+async def _look(runtime: Runtime) -> Seen:
     assert runtime.model is not None
-    return runtime.model, await runtime.engine.ready(), runtime.verdict
+    return Seen(runtime.model, await runtime.engine.ready(), runtime.verdict)
 
 
-def _card(id_: str, backend: str, path: Path, model: Model) -> str:
-    skill = "fim" if model.family.markers else "prefix"
-    rows = {"id": id_, "backend": backend, "family": model.family.name, "order": str(model.order), "skills": [skill]}
-    file = {"path": str(path), "size": path.stat().st_size, "sha256": pins.digest(path)}
-    return f"{_lines(rows)}\n[[files]]\n{_lines(file)}"
-
-
-def _lines(rows: Mapping[str, object]) -> str:
-    """TOML; its texts, numbers and lists of texts are written as JSON's."""
-    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in rows.items())
+def _tell(sentence: str) -> None:
+    print(f"codels: {sentence}", file=sys.stderr)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from codels.engine.client import EngineClient
 from codels.machine import Device, Devices
+from codels.sizes import size_text
 
 
 async def described(engine: EngineClient) -> str:
@@ -27,5 +28,5 @@ def _words(device: Device) -> str:
     if device.capability:
         words.append(f"compute capability {device.capability}")
     if device.total_bytes:
-        words.append(f"{device.free_bytes / 1e9:.1f} of {device.total_bytes / 1e9:.1f} GB free")
+        words.append(f"{size_text(device.free_bytes)} of {size_text(device.total_bytes)} free")
     return ", ".join(words)

@@ -1,16 +1,16 @@
-"""`codels models`: which models there are, and getting, checking and removing their files."""
+"""`codels models`: which models there are, what is known of them, and whether their files are right."""
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from codels.errors import CodelsError, UserError
-from codels.registry import memory, pins, store
-from codels.registry.card import ModelCard
-from codels.registry.progress import size_text
+from codels import backends
+from codels.errors import CodelsError
+from codels.registry import memory, store, uses
+from codels.registry.card import ModelCard, ModelFile
+from codels.sizes import size_text
 
 
 def list_(is_json: bool) -> int:
@@ -18,7 +18,7 @@ def list_(is_json: bool) -> int:
     _warn()
     rows = sorted((_row(card) for card in store.cards().values()), key=lambda row: not row["is_here"])
     if is_json:
-        print(json.dumps(rows))
+        _print_json(rows)
         return 0
     shown = [("", "model", "size", "memory", "licence", "")] + [_shown(row) for row in rows]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
@@ -33,7 +33,7 @@ def info(name: str, is_json: bool) -> int:
     card = store.find(name)
     row = _row(card) | _details(card)
     if is_json:
-        print(json.dumps(row))
+        _print_json(row)
         return 0
     for key, value in row.items():
         if value not in ("", 0, [], None):
@@ -45,42 +45,25 @@ def info(name: str, is_json: bool) -> int:
 def path(name: str, is_json: bool) -> int:
     """Where the main file lies."""
     found = str(store.locate(store.find(name)))
-    print(json.dumps({"path": found}) if is_json else found)
+    _print_json({"path": found}) if is_json else print(found)
     return 0
 
 
 def verify(names: list[str], is_json: bool) -> int:
     """Read the files of these models, or of all that are there; 1 where one is not what it should be."""
-    cards = [store.find(name) for name in names] or [card for card in store.cards().values() if _is_here(card)]
+    cards = [store.find(name) for name in names] or [card for card in store.cards().values() if _here(card)]
     rows = [_verdict(card) for card in cards]
     if is_json:
-        print(json.dumps(rows))
+        _print_json(rows)
     for row in [] if is_json else rows:
         print(f"{'✓' if row['is_good'] else '✗'} {row['id']}: {row['says']}")
     return 0 if all(row["is_good"] for row in rows) else 1
 
 
-def remove(name: str, is_json: bool) -> int:
-    """Delete what was pulled of a model, and what is half there; never a file that somebody else put somewhere."""
-    from codels.registry import partial  # its imports would make the list slow
+def _print_json(answer: object) -> None:
+    import json  # which the list for people does without
 
-    card = store.find(name)
-    pulled = [file for file in card.all_files if file.repo]
-    if not pulled:
-        raise UserError(f"{card.id} was not pulled, so {store.place(card, card.files[0])} stays")
-    removed, freed = [], 0
-    for place in (store.place(card, file) for file in pulled):
-        for file in [place, *partial.of(place)]:
-            if file.is_file():
-                freed += file.stat().st_size
-                file.unlink()
-                removed.append(str(file))
-        pins.remove(place)
-    if is_json:
-        print(json.dumps({"id": card.id, "removed": removed, "freed_bytes": freed}))
-    else:
-        print(f"removed {', '.join(removed)}: {size_text(freed)}" if removed else f"nothing of {card.id} is there")
-    return 0
+    print(json.dumps(answer))
 
 
 def _warn() -> None:
@@ -88,16 +71,16 @@ def _warn() -> None:
         print(f"codels: {problem}", file=sys.stderr)
 
 
-def _is_here(card: ModelCard) -> bool:
+def _here(card: ModelCard) -> dict[Path, ModelFile]:
+    """The files of the card that are on this machine; none where not all that are needed are."""
     try:
-        store.files(card)
+        return store.files(card)
     except CodelsError:
-        return False
-    return True
+        return {}
 
 
 def _row(card: ModelCard) -> dict[str, Any]:
-    here = store.files(card) if _is_here(card) else {}
+    here = _here(card)
     chosen = next(iter(here.values()), card.files[0])
     need = memory.estimate(card, chosen.quantisation, memory.context_window(card))
     published = sum(file.size for file in card.needed(chosen.quantisation))
@@ -108,6 +91,8 @@ def _row(card: ModelCard) -> dict[str, Any]:
         "quantisation": chosen.quantisation,
         "size_bytes": sum(file.stat().st_size for file in here) or published,
         "memory_bytes": need.total_bytes,
+        "backend": card.backend,
+        "problem": problem(card),
         "languages": sorted(card.languages),
         "license": card.license,
     }
@@ -115,16 +100,27 @@ def _row(card: ModelCard) -> dict[str, Any]:
 
 def _shown(row: dict[str, Any]) -> tuple[str, ...]:
     size, need = (size_text(row[key]) if row[key] else "" for key in ("size_bytes", "memory_bytes"))
-    return "✓" if row["is_here"] else "", row["id"], size, need, row["license"], row["title"]
+    title = f"{row['title']} (cannot be used yet: {row['backend']})" if row["problem"] else row["title"]
+    return "✓" if row["is_here"] else "", row["id"], size, need, row["license"], title
+
+
+def problem(card: ModelCard) -> str:
+    """Why this version of codels cannot use the model; empty where it can."""
+    try:
+        backends.check(card.backend)
+    except CodelsError as error:
+        return str(error)
+    return ""
 
 
 def _details(card: ModelCard) -> dict[str, Any]:
-    places = [str(Path(place)) for place in store.files(card)] if _is_here(card) else []
+    places = list(map(str, _here(card)))
     return {
-        "backend": card.backend,
         "family": card.family,
         "order": str(card.order),
         "skills": sorted(card.skills),
+        "abilities": uses.abilities(card),
+        "for_completion": uses.for_completion(card),
         "context_window": card.context_window,
         "license_note": card.license_note,
         "repo": card.repo,

@@ -40,14 +40,14 @@ def wanted(choice: Choice, settings: Settings) -> Load:
 def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:
     """Raises `ModelError` where the file is not as the card says."""
     return LoadSpec(
-        card.backend,
-        str(store.locate(card)),
-        settings.context_window,
-        settings.threads or hardware.threads(),
-        _MARKERS,
-        card.copy_weights,
-        card.beams,
-        card.context_window,
-        settings.gpu_layers,
-        tuple(Adapter(path, scale) for path, scale in store.adapters(card)),
+        backend=card.backend,
+        path=str(store.locate(card)),
+        context_window=settings.context_window,
+        threads=settings.threads or hardware.threads(),
+        markers=_MARKERS,
+        copy_weights=card.copy_weights,
+        beams=card.beams,
+        max_window=card.context_window,
+        gpu_layers=settings.gpu_layers,
+        adapters=tuple(Adapter(path, scale) for path, scale in store.adapters(card)),
     )

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from codels import backends
 from codels.core import Role
 from codels.dispatch import skills, ways
 from codels.dispatch.ways import Budget, Choice
-from codels.errors import CodelsError, UserError
+from codels.errors import BackendMissing, CodelsError, UserError
 from codels.machine import Machine
 from codels.registry import choices, installed, store
 from codels.registry.card import ModelCard
 from codels.settings import AUTO, Settings
 
 _NONE: Mapping[str, str] = {}
+
+_USE = "`codels models use`"
 
 UNKNOWN_BYTES = 4_000_000_000
 """For all models together where the system does not say how much memory there is: half of a small laptop's."""
@@ -57,18 +60,23 @@ def select(settings: Settings, broken: Mapping[str, str] = _NONE, machine: Machi
 
 
 def find(name: str) -> ModelCard:
-    """The card of a model whose file is there. Raises `UserError` or `ModelError` where it is not."""
+    """The card of a model that can be loaded. Raises `UserError` or `ModelError` where its file is not there, and
+    `BackendMissing` where its backend is to come.
+    """
     card = _card(name)
     try:
+        backends.check(card.backend)
         store.locate(card)
+    except BackendMissing as error:
+        raise BackendMissing(f"{name} cannot be used yet: {error}") from error
     except (OSError, RuntimeError, ValueError) as error:
         raise _unreadable(name, error) from error
     return card
 
 
 def is_missing(card: ModelCard) -> bool:
-    """Whether a model of the hub is not on this machine; one that is damaged is."""
-    if not card.files[0].repo:
+    """Whether a model of the hub could be used and is not on this machine; one that is damaged is."""
+    if not card.files[0].repo or card.backend not in backends.BACKENDS:
         return False
     try:
         store.files(card)
@@ -85,11 +93,7 @@ def limit_bytes(settings: Settings, machine: Machine | None) -> int:
 
 def _take_named(selection: Selection, role: Role, settings: Settings, remembered: str) -> str:
     """Choose the model that was named for a role. Returns why the dispatcher has to, where that is worth a word."""
-    name, source = settings.wanted(role), f"codels.models.{role}"
-    if name == AUTO:
-        name, source = remembered, "`codels models use`"
-    elif role is Role.COMPLETION and role not in dict(settings.models):
-        source = "codels.model"
+    name, source = _named(role, settings, remembered)
     if name == AUTO:
         return ""
     try:
@@ -102,8 +106,8 @@ def _take_named(selection: Selection, role: Role, settings: Settings, remembered
             return f"{card.id} cannot do this"
         need = installed.candidate(find(name), {}).need_bytes
         selection.choices[role] = Choice(role, card, f"{source} names it", need_bytes=need)
-    except CodelsError as error:
-        if source == "`codels models use`":
+    except (CodelsError, OSError) as error:  # OSError: the file goes meanwhile
+        if source == _USE:
             selection.notices.append(f"{error} (it was chosen with {source}; the best model here serves instead)")
             return f"{name!r:.80}, which {source} chose, cannot be used"
         selection.choices[role] = Choice(role, None, str(error))
@@ -111,6 +115,15 @@ def _take_named(selection: Selection, role: Role, settings: Settings, remembered
     if sentence := skills.misfit(role, card):
         selection.notices.append(sentence)
     return ""
+
+
+def _named(role: Role, settings: Settings, remembered: str) -> tuple[str, str]:
+    """The name of a model, or `AUTO`, and who says it."""
+    name = settings.wanted(role)
+    if name == AUTO:
+        return remembered, _USE
+    is_short = role is Role.COMPLETION and role not in dict(settings.models)
+    return name, "codels.model" if is_short else f"codels.models.{role}"
 
 
 def _budget(settings: Settings, machine: Machine | None, completion: Choice | None) -> Budget:

@@ -11,16 +11,24 @@ from dataclasses import dataclass, field
 from codels.core import Role
 from codels.dispatch.latency import TASKS, Task, answer_s
 from codels.dispatch.skills import SKILLS
-from codels.machine import Device, Machine
+from codels.machine import Device, DeviceKind, Machine
 from codels.registry.card import ModelCard
 from codels.registry.installed import Candidate
-from codels.registry.progress import size_text
+from codels.sizes import size_text
 
 BATTERY_SHARE = 0.25
 """Of the time, and so of the energy, that an answer may cost on battery: a smaller model is taken for it."""
 
 GPU_RESERVE_BYTES = 600_000_000
-"""What a GPU's driver and the intermediate results take beside weights and KV cache."""
+"""What stays free of a GPU beside weights and KV cache: `planning.GPU_RESERVE_BYTES`, and the intermediate results."""
+
+SHARED_BYTES_PER_S = 60e9
+"""What GPUs without memory of their own read: 68 GB/s in Apple's M1, up to 77 in laptops with DDR5-4800, by their data
+sheets. Those with memory of their own read all of it 20 times a second or more (T4: 320 GB/s of 16 GB, RTX 4090: 1008
+of 24, H100: 3350 of 80), so that what fits them writes a line in a second."""
+
+_UNIFIED = ("Metal", "MTL")
+"""Libraries of GPUs that have no memory of their own, whatever they call themselves."""
 
 MIN_CUDA = (5, 0)
 """Compute capability; CUDA 12, which llama.cpp's kernels are compiled with, knows none below (NVIDIA's nvcc manual)."""
@@ -106,7 +114,7 @@ def alone(role: Role, candidates: Iterable[Candidate]) -> Choice | None:
 def _on_gpu(case: _Case) -> _Fit:
     if case.candidate.card.backend != "llama.cpp" or not case.machine.devices.gpus:
         return _Fit(False, "")
-    device = max(case.machine.devices.gpus, key=_room)
+    device = max(case.machine.devices.gpus, key=lambda gpu: (gpu.kind is not DeviceKind.IGPU, _room(gpu)))
     name = f"{device.description or device.name}{f' ({device.library})' if device.library else ''}"
     if device.capability and _version(device.capability) < MIN_CUDA:
         least = ".".join(map(str, MIN_CUDA))
@@ -116,27 +124,35 @@ def _on_gpu(case: _Case) -> _Fit:
     if room and need > left:
         return _Fit(False, f"needs {size_text(need)}, {name} has {size_text(max(0, left))} free")
     free = f" of {size_text(left)} that are free" if room else ""
-    return _Fit(True, f"the biggest that fits {name}: needs {size_text(need)}{free}")
+    fit = f"the biggest that fits {name}: needs {size_text(need)}{free}"
+    if device.kind is not DeviceKind.IGPU and device.library not in _UNIFIED:
+        return _Fit(True, fit)
+    takes, problem = _time(case, case.candidate.weights_bytes * case.task.n_written / SHARED_BYTES_PER_S)
+    return _Fit(not problem, f"{takes} on {name}, whose memory is the machine's, {problem}" if problem else fit)
 
 
 def _on_cpu(case: _Case) -> _Fit:
     if case.candidate.card.backend not in ("llama.cpp", "fake"):
         return _Fit(False, "")
-    candidate, machine = case.candidate, case.machine
+    candidate, machine, limit = case.candidate, case.machine, case.budget.limit_bytes
     need = 0 if case.budget.shared == candidate.card.id else candidate.need_bytes
-    if need > max(case.budget.limit_bytes, SMALL_BYTES):
-        return _Fit(
-            False, f"needs {size_text(need)}, {size_text(case.budget.limit_bytes)} are for models (codels.memory_mb)"
-        )
+    if need > max(limit, SMALL_BYTES):
+        return _Fit(False, f"needs {size_text(need)}, {size_text(limit)} are for models (codels.memory_mb)")
     if machine.free_bytes and need > machine.free_bytes:
         return _Fit(False, f"needs {size_text(need)}, {size_text(machine.free_bytes)} of memory are free")
-    limit_s = case.task.limit_s * (BATTERY_SHARE if machine.is_on_battery else 1.0)
     seconds, source = answer_s(candidate, case.task, machine.threads)
-    takes = f"{case.task.thing} takes about {seconds:.2g} s on the CPU ({source})"
-    if seconds > limit_s:
-        power = " on battery" if machine.is_on_battery else ""
-        return _Fit(False, f"{takes}, over the limit of {limit_s:g} s{power}")
-    return _Fit(True, f"the biggest that is fast enough: {takes}" + (", on battery" * machine.is_on_battery))
+    takes, problem = _time(case, seconds)
+    takes = f"{takes} on the CPU ({source})"
+    power = ", on battery" if machine.is_on_battery else ""
+    return _Fit(not problem, f"{takes}, {problem}" if problem else f"the biggest that is fast enough: {takes}{power}")
+
+
+def _time(case: _Case, seconds: float) -> tuple[str, str]:
+    """How long an answer takes, in words, and whether that is too long."""
+    is_saving = case.machine.is_on_battery
+    limit_s = case.task.limit_s * (BATTERY_SHARE if is_saving else 1.0)
+    problem = f"over the limit of {limit_s:g} s{' on battery' if is_saving else ''}" if seconds > limit_s else ""
+    return f"{case.task.thing} takes about {seconds:.2g} s", problem
 
 
 def _in_full(case: _Case) -> _Fit:

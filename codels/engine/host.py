@@ -74,26 +74,27 @@ class Host:
         self._backend = backends.load(wire.load_spec(message), _now_and_then(on_progress))
         self._send(wire.loaded(message["id"], self._backend.info))
 
-    def _generate(self, message: wire.Message, cancel: CancelToken) -> None:
+    @property
+    def _loaded(self) -> Backend:
         if self._backend is None:
             raise EngineDown("no model is loaded")
-        steps = self._backend.generate(wire.prompt(message), wire.params(message), cancel)
+        return self._backend
+
+    def _generate(self, message: wire.Message, cancel: CancelToken) -> None:
+        steps = self._loaded.generate(wire.prompt(message), wire.params(message), cancel)
         for step in _by_lines(steps):
             self._send(wire.step(message["id"], step))
 
     def _score(self, message: wire.Message, cancel: CancelToken) -> None:
-        if self._backend is None:
-            raise EngineDown("no model is loaded")
-        scorer = cast(Scorer, self._backend)  # ModelInfo.can_score has said so
-        score = scorer.score(wire.prompt(message), message["text"], cancel)
+        if not self._loaded.info.can_score:
+            raise ModelError("this model cannot say how likely a text is")
+        score = cast(Scorer, self._loaded).score(wire.prompt(message), message["text"], cancel)
         self._send(wire.scored(message["id"], score))
 
     def _embed(self, message: wire.Message, cancel: CancelToken) -> None:
-        if self._backend is None:
-            raise EngineDown("no model is loaded")
-        if not self._backend.info.can_embed:
+        if not self._loaded.info.can_embed:
             raise ModelError("this model's backend makes no vectors; choose a model for embeddings")
-        vectors = cast(Embedder, self._backend).embed(tuple(message["texts"]), cancel)
+        vectors = cast(Embedder, self._loaded).embed(tuple(message["texts"]), cancel)
         self._send(wire.embedded(message["id"], vectors))
 
     def _devices(self, message: wire.Message, _cancel: CancelToken) -> None:

@@ -20,7 +20,8 @@ from codels.lsp.progress import Bar
 from codels.lsp.protocol import Server
 from codels.registry import memory
 from codels.registry.card import ModelCard
-from codels.registry.progress import Progress, line, size_text
+from codels.registry.progress import Progress, line
+from codels.sizes import size_text
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +137,7 @@ def _named(card: ModelCard) -> str:
 def _size(card: ModelCard) -> str:
     """Of the files that would be fetched."""
     chosen = card.quantisations[0]
-    published = [file.size for file in card.files if file.quantisation == chosen]
+    published = [file.size for file in card.needed(chosen) if file.repo]
     if all(published):
         return size_text(sum(published))
     weights = memory.estimate(card, chosen, 0).weights_bytes

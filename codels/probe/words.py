@@ -47,6 +47,7 @@ def lines(verdict: Verdict) -> Iterator[str]:
         yield f"✓ fills in the middle: family {verdict.form.family}, {ORDERS[verdict.form.order]} ({numbers(verdict)})"
     else:
         yield f"✗ does not fill in the middle: {reason(verdict)}; {BLIND}"
+        yield "    `probe = false` in its card makes codels believe the card instead"
     for number in verdict.numbers:
         if number.form.kind is not Kind.REPO:
             said = f"{name(number.form):<34} {number.mean:6.2f} nats a token, ends with a chance of "

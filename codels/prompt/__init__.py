@@ -6,17 +6,17 @@ a file that is full of markers reaches the model as plain characters, cut where 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import groupby
 
 from codels.core import Snippet
 from codels.generation import BOS, Part, Prompt
 from codels.prompt import heal
 from codels.prompt.budget import Window
+from codels.seams import seams
 
 
 class Order(StrEnum):
@@ -153,16 +153,9 @@ def _harmless(part: Part, family: Family) -> Iterator[Part]:
     if part.special or not any(marker in part.text for marker in family.all_markers):
         yield part
         return
-    first, *rest = _seams(family).split(part.text)
+    first, *rest = seams(family.all_markers).split(part.text)
     yield replace(part, text=first)
     yield from (Part(text, joined=True) for text in rest)
-
-
-@cache
-def _seams(family: Family) -> re.Pattern[str]:
-    """Matches behind the first character of each marker, where the rest of the marker follows."""
-    places = (f"(?<={re.escape(marker[0])})(?={re.escape(marker[1:])})" for marker in family.all_markers)
-    return re.compile("|".join(places) or "(?!)")
 
 
 def _strings(fields: Iterable[object]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from codels import splits
 from codels.copyweights import CopyWeights
 from codels.core import Skill
 from codels.errors import UserError
@@ -71,6 +72,8 @@ class ModelCard:
     beams: int = 1
     """Of `backends/beams.py`, for models that profit; 1 is greedy."""
     gate: Gate | None = None
+    probe: bool = True
+    """False: what the card says is believed, and no known holes are asked for."""
     adapters: tuple[AdapterFile, ...] = ()
 
     @property
@@ -128,6 +131,7 @@ def _card(data: Mapping[str, Any]) -> ModelCard:
     )
     if len({file.path for file in card.all_files}) < len(card.all_files):
         raise ValueError("two files have the same path")
+    splits.check([file.path for file in card.files])
     if card.family and not FAMILIES[card.family].template(card.order):
         raise ValueError(f"family {card.family} has no {card.order} order")
     return card

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
+from codels import records
 from codels.core import Role
 from codels.registry import store
 
@@ -20,7 +20,7 @@ def file() -> Path:
 def read() -> tuple[dict[Role, str], str]:
     """Model names by role, and a sentence where the file cannot be understood; it is ignored then."""
     try:
-        data = json.loads(file().read_text("utf-8"))
+        data = records.load(file())
         if not isinstance(data, dict):
             raise ValueError("it must hold an object")
     except FileNotFoundError:
@@ -33,10 +33,7 @@ def read() -> tuple[dict[Role, str], str]:
 def write(role: Role, name: str) -> None:
     """Remember the model `name` for a role; empty forgets the former one. Atomic. Raises `OSError`."""
     chosen = {**read()[0], role: name}
-    file().parent.mkdir(parents=True, exist_ok=True)
-    part = file().with_name(f"{file().name}.{os.getpid()}.part")
-    part.write_text(json.dumps({role: name for role, name in chosen.items() if name}, indent=1) + "\n", "utf-8")
-    part.replace(file())
+    records.save(file(), {role: name for role, name in chosen.items() if name})
 
 
 def stamp() -> Stamp:
@@ -57,8 +54,8 @@ def _folder(folder: Path) -> Stamp:
     """Its time changes when a file is put into it or taken out; the number of files, where clocks are coarse."""
     try:
         inside = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        folders = [Path(entry.path) for entry in inside if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return ()
-    folders = [Path(entry.path) for entry in inside if entry.is_dir(follow_symlinks=False)]
     own = tuple((path, at, len(inside)) for path, at, _ in _seen(folder))
     return (*own, *(seen for path in folders for seen in _folder(path)))

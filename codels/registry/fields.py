@@ -109,6 +109,7 @@ CARD_FIELDS: dict[str, Field] = {
     "head_dim": _NUMBER,
     "copy_weights": (_is_table, f"{len(BUCKETS)} rows of {N_COLUMNS} numbers from 0 to 1, or none"),
     "beams": (lambda value: _is_number(value) and 1 <= value <= MAX_BEAMS, f"a whole number from 1 to {MAX_BEAMS}"),
+    "probe": (lambda value: isinstance(value, bool), "true or false"),
     "adapters": (_is_tables, "[[adapters]] tables, or none"),
     "gate": (_is_gate, f"a table of the numbers {', '.join(_GATE_FIELDS)}"),
 }

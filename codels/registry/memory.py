@@ -16,7 +16,7 @@ BITS_PER_WEIGHT = {
 """Plain formats by their blocks; mixed ones as measured on 8 B parameters (llama.cpp, tools/quantize/README.md)."""
 
 MAX_CONTEXT_WINDOW = 4096
-"""Tokens: as much as prompts use. What a model was trained on may take all the memory."""
+"""Tokens, for which every model can be compared. What a model was trained on may take all the memory."""
 
 KV_BYTES = 2
 """Of one number in the KV cache, which llama.cpp keeps as F16."""
@@ -36,7 +36,7 @@ class Memory:
 
 
 def context_window(card: ModelCard) -> int:
-    """The tokens that the model is loaded for."""
+    """The tokens that its memory is estimated for; `backends/planning.py` chooses those that it is loaded for."""
     return min(card.context_window or MAX_CONTEXT_WINDOW, MAX_CONTEXT_WINDOW)
 
 

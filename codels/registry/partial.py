@@ -12,9 +12,10 @@ from typing import Self
 
 from codels.errors import DownloadError
 from codels.registry import pins
-from codels.registry.progress import size_text
+from codels.sizes import size_text
 
 _ENDING = ".part"
+_READ_BYTES = 1 << 20
 
 
 class Partial:
@@ -94,5 +95,8 @@ def check_space(folder: Path, n_bytes: int) -> None:
 
 def _git_hash(path: Path) -> str:
     """What git calls the content; the hub reports it for small files, which are in its repositories themselves."""
-    data = path.read_bytes()
-    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+    found = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    with path.open("rb") as stream:
+        while chunk := stream.read(_READ_BYTES):
+            found.update(chunk)
+    return found.hexdigest()

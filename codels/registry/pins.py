@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from codels import records
 from codels.registry.card import ModelFile
 
 
@@ -22,8 +21,11 @@ class Pin:
 
 def read(path: Path) -> Pin | None:
     """The pin of the file at `path`; none where it was not pulled, or the record is not readable."""
+    record = _record(path)
+    if not record.is_file():
+        return None
     try:
-        data = json.loads(_record(path).read_text("utf-8"))
+        data = records.load(record)
         return Pin(str(data["repo"]), str(data["commit"]), int(data["size"]), str(data["sha256"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -31,10 +33,7 @@ def read(path: Path) -> Pin | None:
 
 def write(path: Path, pin: Pin) -> None:
     """Atomic: there is the whole record or none."""
-    record = _record(path)
-    part = record.with_name(record.name + ".part")
-    part.write_text(json.dumps(asdict(pin), indent=1) + "\n", "utf-8")
-    part.replace(record)
+    records.save(_record(path), asdict(pin))
 
 
 def remove(path: Path) -> None:
@@ -54,6 +53,8 @@ def pinned(file: ModelFile, path: Path) -> ModelFile:
 
 def digest(path: Path) -> str:
     """The SHA-256 of a whole file, in hex."""
+    import hashlib
+
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from codels.sizes import size_text
+
 WINDOW_S = 10.0
 """The rate is that of the last seconds: a download that got slow is not shown as fast."""
 
@@ -50,11 +52,6 @@ class Meter:
         since, before = self._points[0]
         rate = max(0.0, (done - before) / (now - since)) if now > since else 0.0
         self._report(Progress(self._name, done, self._total, rate))
-
-
-def size_text(n_bytes: int) -> str:
-    """1,234,567 bytes are 1.2 MB; for people."""
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
 
 
 def line(progress: Progress) -> str:

@@ -11,9 +11,11 @@ from codels.cancel import CancelToken
 from codels.errors import DownloadError, UserError
 from codels.registry import pins, remedies, store
 from codels.registry.card import ModelCard, ModelFile
-from codels.registry.download import Hub, wait
+from codels.registry.download import Hub
 from codels.registry.partial import Partial, check_space
-from codels.registry.progress import Meter, Progress, size_text
+from codels.registry.patience import wait
+from codels.registry.progress import Meter, Progress
+from codels.sizes import size_text
 
 LOCK_S = 0.2
 """Between looks at whether another pull has ended."""

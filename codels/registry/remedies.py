@@ -13,10 +13,10 @@ LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 BY_NAME = {
     "GatedRepoError": "{repo} is gated: accept its terms at {endpoint}/{repo}, then " + LOG_IN,
     "DisabledRepoError": "the hub has disabled {repo}",
-    "RevisionNotFoundError": "{repo} has no revision {revision}: correct it in the card",
-    "RemoteEntryNotFoundError": "{repo} has no file {path} at revision {revision}: correct the card",
-    "RepositoryNotFoundError": "{endpoint} has no repository {repo}, or not for you: correct the card, or " + LOG_IN,
-    "HFValidationError": "{repo} is no name that a repository can have: correct the card",
+    "RevisionNotFoundError": "{repo} has no revision {revision}: {fix}",
+    "RemoteEntryNotFoundError": "{repo} has no file {path} at revision {revision}: {fix}",
+    "RepositoryNotFoundError": "{endpoint} has no repository {repo}, or not for you: {fix}, or " + LOG_IN,
+    "HFValidationError": "{repo} is no name that a repository can have: {fix}",
     "OfflineModeIsEnabled": "HF_HUB_OFFLINE is set, and {path} of {repo} would be needed from {endpoint}",
     "ProxyError": "the proxy of HTTPS_PROXY does not let {endpoint} through: {reason}",
     "ConnectError": "{endpoint} cannot be reached: check the connection, HTTPS_PROXY and HF_ENDPOINT: {reason}",
@@ -28,7 +28,7 @@ BY_NAME = {
 BY_STATUS = {
     401: "{endpoint} does not accept your token: " + LOG_IN,
     403: "your token may not read {repo}: " + LOG_IN + ", with one that may",
-    404: "{endpoint} has no file {path} of {repo} at revision {revision}: correct the card",
+    404: "{endpoint} has no file {path} of {repo} at revision {revision}: {fix}",
     429: "{endpoint} was asked too often: try again {when}, a token (`hf auth login`) allows more",
 }
 
@@ -37,17 +37,18 @@ PASSING = {408, 429, 500, 502, 503, 504}
 
 
 def sentence(error: Exception, file: ModelFile, endpoint: str) -> str:
-    """What happened to `file`, and what helps."""
+    """What happened to `file`, and what helps. A file without a path stands for its whole repository."""
     names = [kind.__name__ for kind in type(error).__mro__]
     found = next((BY_NAME[name] for name in names if name in BY_NAME), "") or BY_STATUS.get(status_of(error), "")
     template = found or "{endpoint} answered for {path} of {repo}: {reason}"
     wait_s = retry_after_s(error)
     return template.format(
         repo=file.repo,
-        path=file.path,
+        path=file.path or "the list of files",
         revision=file.revision or "main",
         endpoint=endpoint,
         reason=(str(error).strip() or names[0]).splitlines()[0][:200],
+        fix="correct the card" if file.path else "check the name",
         when=f"in {wait_s:.0f} s" if wait_s else "later",
     )
 

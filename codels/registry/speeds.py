@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import platformdirs
 
+from codels import records
 from codels.generation import Stats
 
 MIN_READ, MIN_WRITTEN = 100, 16
@@ -27,7 +26,7 @@ class Speed:
 
 
 @dataclass(slots=True)
-class Meter:
+class SpeedMeter:
     """Sums up answers of the model file at `path`, loaded with so many threads."""
 
     path: Path
@@ -54,7 +53,7 @@ class Meter:
 def read() -> dict[str, Speed]:
     """All that is known, by `key`; nothing where the file is not there or not readable."""
     try:
-        data = json.loads(_file().read_text("utf-8"))
+        data = records.load(_file())
         return {key: Speed(int(row[0]), float(row[1]), float(row[2])) for key, row in data.items()}
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return {}
@@ -66,11 +65,7 @@ def write(path: Path, speed: Speed) -> None:
         rows = read()
         former = rows.pop(key(path), speed)
         rows[key(path)] = _best(former, speed) if former.threads == speed.threads else speed
-        newest = dict(list(rows.items())[-MAX_KEPT:])
-        _file().parent.mkdir(parents=True, exist_ok=True)
-        part = _file().with_name(f"{_file().name}.{os.getpid()}.part")
-        part.write_text(json.dumps({name: astuple(row) for name, row in newest.items()}, indent=1) + "\n", "utf-8")
-        part.replace(_file())
+        records.save(_file(), {name: astuple(row) for name, row in list(rows.items())[-MAX_KEPT:]})
     except OSError:
         return
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import platformdirs
 
+from codels import records, splits
 from codels.errors import ModelError, UserError
 from codels.prompt import Order
 from codels.registry import card, pins
@@ -43,10 +44,10 @@ def user_cards() -> tuple[dict[str, ModelCard], tuple[str, ...]]:
     problems = []
     for path in sorted(cards_folder().glob("*.toml")):
         try:
-            mine = _at_home(card.parse(path.read_text("utf-8"), str(path)))
+            mine = _at_home(card.parse(records.read(path), str(path)))
             if mine.id in found:
                 raise UserError(f"the model card {path} has the id {mine.id}, as another one before it")
-        except (UserError, OSError, RuntimeError, UnicodeDecodeError) as error:  # RuntimeError: a home of nobody
+        except (UserError, OSError, RuntimeError, ValueError) as error:  # RuntimeError: a home of nobody
             said = str(error) if isinstance(error, UserError) else f"the model card {path} cannot be read: {error}"
             problems.append(f"{said}; it is skipped")
             continue
@@ -85,9 +86,8 @@ def find(name: str) -> ModelCard:
     if path.suffix in _BACKEND_OF:
         family = "codels" if path.suffix == ".json" else ""
         order = Order.SPM if family else Order.PSM
-        return ModelCard(
-            path.name, _BACKEND_OF[path.suffix], (ModelFile(str(path.absolute())),), family=family, order=order
-        )
+        files = tuple(ModelFile(part) for part in splits.parts(str(path.absolute())))
+        return ModelCard(path.name, _BACKEND_OF[path.suffix], files, family=family, order=order)
     raise UserError(
         f"there is no model {name!r}; `codels models list` shows those that there are, or name the path of a .gguf file"
     )
@@ -134,15 +134,9 @@ def locate(model: ModelCard) -> Path:
     there = files(model)
     for path, file in there.items():
         if file.size and path.stat().st_size != file.size:
-            again = (
-                f"`codels models pull {model.id}` fetches it again"
-                if file.repo
-                else "install codels again, or fetch the file again"
-            )
-            raise ModelError(
-                f"{path} has {path.stat().st_size} bytes where its card says {file.size}: it is truncated or changed; "
-                f"{again}"
-            )
+            said = f"{path} has {path.stat().st_size} bytes where its card says {file.size}"
+            helps = f"`codels models pull {model.id}` fetches it again" if file.repo else remedy(model)
+            raise ModelError(f"{said}: it is truncated or changed; {helps}")
     return next(iter(there))
 
 
@@ -153,5 +147,9 @@ def verify(model: ModelCard) -> bool:
 
 
 def remedy(model: ModelCard) -> str:
-    """What helps where `verify` says no."""
-    return f"`codels models rm {model.id}`, then pull it again" if model.files[0].repo else "install codels again"
+    """What helps where the content of a file is not as its card says."""
+    if is_built_in(model):
+        return "install codels again"
+    if any(file.repo for file in model.all_files):
+        return f"`codels models rm {model.id}`, then pull it again"
+    return "fetch the file again, or correct its card"

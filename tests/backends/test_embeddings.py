@@ -146,7 +146,7 @@ def test_cancelled_before_it_starts(bert: Backend) -> None:
 
 
 def test_a_model_for_embeddings_says_that_it_writes_nothing(bert: Backend) -> None:
-    with pytest.raises(ModelError, match="turns texts into vectors and writes none; choose another one for completion"):
+    with pytest.raises(ModelError, match="turns text into vectors and writes none: choose another model"):
         ask(bert, "a")
 
 

@@ -110,7 +110,7 @@ def test_an_encoder_alone_makes_the_same_vectors_and_writes_nothing(
     for found, vector in zip(cast(Embedder, alone).embed(texts, CancelToken()), wanted, strict=True):
         assert found == pytest.approx(vector, abs=1e-3)
     assert not alone.info.can_score
-    with pytest.raises(ModelError, match="turns texts into vectors"):
+    with pytest.raises(ModelError, match="turns text into vectors"):
         ask(alone, PROMPT)
 
 

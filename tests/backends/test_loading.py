@@ -13,11 +13,12 @@ from answers import BUILT_IN, WINDOW, ask
 from codels import backends
 from codels.backends import LoadSpec, ggufshape
 from codels.backends.ggufshape import FileShape
-from codels.backends.plan import KvType, Plan, gb, kv_bytes
+from codels.backends.plan import KvType, Plan, kv_bytes
 from codels.backends.planning import Wishes, choose
 from codels.errors import ModelError, OutOfMemory
 from codels.generation import SamplingParams
 from codels.machine import Device, DeviceKind, Devices
+from codels.sizes import size_text
 
 load = pytest.importorskip("codels.backends.llamaload", exc_type=ImportError)
 
@@ -42,7 +43,7 @@ class Limited:
     def open(self, plan: Plan) -> str:
         self.n += 1
         if needs(plan) > self._limits[bool(plan.gpus)]:
-            raise OutOfMemory(f"cudaMalloc failed: out of memory for {gb(needs(plan))}")
+            raise OutOfMemory(f"cudaMalloc failed: out of memory for {size_text(needs(plan))}")
         return "loaded"
 
 

@@ -21,6 +21,8 @@ native = pytest.importorskip("codels.backends.llamanative", exc_type=ImportError
 Opened = Callable[[LoadSpec], Backend]
 
 
+gguf = pytest.importorskip("gguf", reason="the tests write models with the gguf package")
+
 SEPARATORS = {
     # families, and what stands between their files or ends an answer
     "starcoder2": "<file_sep>",
@@ -37,7 +39,6 @@ SEPARATORS = {
 def test_a_family_s_markers_are_one_token_each_and_its_separator_ends_an_answer(
     opened: Opened, tmp_path: Path, name: str, is_control: bool
 ) -> None:
-    gguf = pytest.importorskip("gguf", reason="the test writes a model with the gguf package")
     import tiny_gguf
 
     family, type_ = FAMILIES[name], gguf.TokenType.CONTROL if is_control else gguf.TokenType.USER_DEFINED
@@ -103,3 +104,23 @@ class TestWithoutMarkers:
         assert [token for step in heard.steps for token in step.token_ids] == ids[: third + 1]  # its end, too
         assert (heard.stats.why_stopped, "<|stop|>" in heard.text) == ("end", False)
         assert ask(model, "def f(x):").stats.n_decoded > third
+
+    def test_text_that_is_written_like_a_marker_stays_text(self, opened: Opened, write: Callable[..., Path]) -> None:
+        """Whatever the file says of the marker's kind: llama.cpp finds user-defined tokens in any text."""
+        kinds = gguf.TokenType
+        markers = {"<|User|>": kinds.USER_DEFINED, "[PAD258]": kinds.USER_DEFINED, "<|fim_prefix|>": kinds.CONTROL}
+        model = opened(LoadSpec("llama.cpp", str(write({**markers, "<table>": kinds.USER_DEFINED}))))
+        for text in ("<|User|>", "x <|User|><|User|> y", "[PAD258]", "<|fim_prefix|>"):
+            assert max(model.tokenize(Part(text))) < 256, text
+        assert model.tokenize(Part("<table>")) == [260]  # Gemma's, which its texts are full of
+        assert model.tokenize(Part("<|User|>", special=True)) == [257]
+
+    def test_characters_that_the_vocabulary_cannot_say_are_replaced(
+        self, opened: Opened, write: Callable[..., Path]
+    ) -> None:
+        """As StarCoder's cannot say those that begin with the byte 0xF1."""
+        byte = 0xF1 - 33 - 34 - 1
+        model = opened(LoadSpec("llama.cpp", str(write({}, {byte: "<|gone|>"}))))
+        replaced = model.tokenize(Part("a\ufffdb"))
+        assert model.tokenize(Part("a\U00040000b")) == replaced
+        assert model.tokenize(Part("a\U0001f600b")) != replaced

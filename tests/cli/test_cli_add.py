@@ -24,7 +24,7 @@ def test_a_file_is_added_with_the_family_of_its_vocabulary(app: Path, capsys: py
     shutil.copyfile(store.locate(store.find("codels-tiny")), file)
     said = codels(capsys, "models", "add", str(file), "--json")
     assert said.code == 0
-    assert "has no card: it fills in the middle as family codels, suffix first (" in said.err
+    assert ": it fills in the middle as family codels, suffix first (" in said.err
     place = app.parent / "cards" / "Some-odd-name.toml"
     row = {"id": "Some-odd-name", "family": "codels", "order": "spm", "card": str(place)}
     assert json.loads(said.out) == row

@@ -144,7 +144,7 @@ def test_a_model_is_asked_once(write: Write, kept: Path) -> None:
         path = write("m", {PSM: GOOD})
         async with watched(path) as runtime:
             await runtime.ready()
-            await runtime._examiner.wait()
+            await runtime._serving._examiner.wait()
         assert len(list(kept.glob("*"))) == 2  # the verdict, and the hash of the file
         async with watched(path) as again:
             await again.ready()
@@ -174,7 +174,7 @@ def test_another_load_ends_the_check(write: Write, kept: Path) -> None:
             assert runtime.card
             assert (runtime.card.id, used(runtime)) == ("quick.json", ("codels", Order.SPM))
             assert runtime.told == []
-            await runtime._examiner.wait()
+            await runtime._serving._examiner.wait()
         assert len(list(kept.glob("*-*.json"))) <= 3
 
     run(test())
@@ -219,7 +219,7 @@ def test_stopping_ends_the_check(write: Write) -> None:
     async def test() -> None:
         async with watched(write("m", {}, score_ms=MINUTE)) as runtime:
             await runtime.until(lambda: runtime.status.message == CHECKING)
-        assert not runtime._examiner.is_busy
+        assert not runtime._serving._examiner.is_busy
 
     run(test())
 
@@ -232,7 +232,7 @@ def test_a_broken_record_is_no_record(write: Write, kept: Path, content: str) ->
         path = write("m", {PSM: GOOD})
         async with watched(path) as runtime:
             await runtime.ready()
-            await runtime._examiner.wait()
+            await runtime._serving._examiner.wait()
         for record in kept.glob("*"):
             record.write_bytes(content.encode("utf-8", "surrogateescape"))
         async with watched(path) as again:

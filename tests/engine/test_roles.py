@@ -9,24 +9,20 @@ from pathlib import Path
 
 import pytest
 from engines import run
+from scripted import write_card
 
+from codels import verdicts
 from codels.cancel import CancelToken
 from codels.core import Role
 from codels.engine.client import EngineClient
 from codels.errors import CodelsError, ModelError, UserError
 from codels.generation import Part, Prompt, SamplingParams
+from codels.probe import Finding, Form, Kind, Verdict
+from codels.prompt import Order
 from codels.registry import store
+from codels.resolve import subject
 from codels.runtime import Runtime
 from codels.settings import Settings
-
-CARD = """id = "{id}"
-backend = "fake"
-family = "codels"
-order = "spm"
-skills = {skills}
-[[files]]
-path = "{path}"
-"""
 
 Add = Callable[..., None]
 
@@ -41,8 +37,7 @@ def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Add:
     def write(name: str, *skills: str, n_bytes: int = 0, **script: object) -> None:
         path = tmp_path / f"{name}.json"
         path.write_text(json.dumps({"answers": {"": name}, **script}).ljust(n_bytes))
-        card = CARD.format(id=name, path=path, skills=json.dumps(skills))
-        (tmp_path / "config" / "models" / f"{name}.toml").write_text(card)
+        write_card(tmp_path / "config" / "models", name, path, *skills)
 
     return write
 
@@ -130,5 +125,26 @@ def test_a_role_s_model_that_cannot_be_loaded_leaves_completion_alone(add: Add) 
                     pass
             await running.engine.ready()
             assert await say(running.engine) == "one"
+
+    run(test())
+
+
+def test_what_was_found_of_a_model_before_counts_in_every_role(add: Add) -> None:
+    add("one", "fim")
+    add("two", "instruct", scores={"": [-1, -1]})
+    two = store.find("two")
+    form = Form("codels", Order.SPM, Kind.MIDDLE)
+    lost = Verdict(Finding.LOST, form, has_repo=False, n_holes=3, n_known=3, numbers=())
+    digest = verdicts.compute_digest(two, CancelToken())
+
+    async def test() -> None:
+        async with runtime(model="one", models=((Role.INSTRUCT, "two"),)) as (running, _):
+            for family in ("codels", "plain"):
+                async with running.role(Role.INSTRUCT) as (engine, model):
+                    assert (model.id, model.family.name) == ("two", family)
+                    assert engine.status.info
+                    wanted = subject(two, engine.status.info)
+                assert wanted
+                verdicts.keep(digest, wanted, lost)
 
     run(test())

@@ -93,7 +93,7 @@ def test_texts_and_their_vectors(text: str) -> None:
 
 
 def test_what_was_loaded() -> None:
-    can = {"can_score": True, "can_embed": True, "has_chat_template": True, "is_on_gpu": True}
+    can = {"can_score": True, "can_embed": True, "has_chat_template": True, "is_on_gpu": True, "has_encoder": True}
     info = ModelInfo("llama 1B Q4", 4096, ("<|a|>",), ("<b>", "<c>"), device="CUDA0 é", plan=("all", "é"), **can)
     message = _passed(wire.loaded(1, info))
     assert (message["op"], wire.model_info(message)) == ("loaded", info)

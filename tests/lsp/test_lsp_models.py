@@ -12,17 +12,9 @@ from pathlib import Path
 
 import pytest
 from lsp_session import MINUTE, URI, Client, run, server, write_script
+from scripted import write_card
 
 from codels.lspclient import Json
-
-CARD = """id = "{id}"
-backend = "fake"
-family = "codels"
-order = "spm"
-skills = {skills}
-[[files]]
-path = "{path}"
-"""
 
 
 class Home:
@@ -34,11 +26,11 @@ class Home:
         self.cards.mkdir(parents=True)
         self.env = {f"XDG_{name.upper()}_HOME": str(folder / name) for name in ("config", "data", "cache")}
 
-    def add(self, name: str, skills: str = '["fim"]', **script: object) -> Path:
+    def add(self, name: str, skills: tuple[str, ...] = ("fim",), **script: object) -> Path:
         """A model that says its name."""
         path = self.folder / f"{name}.json"
         write_script(path, **{"answers": {"": f"{name}()\n"}, **script})
-        (self.cards / f"{name}.toml").write_text(CARD.format(id=name, path=path, skills=skills))
+        write_card(self.cards, name, path, *skills)
         return path
 
     def codels(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -123,7 +115,7 @@ def test_what_comes_and_goes_is_noticed(home: Home) -> None:
     async def test() -> None:
         async with home.server() as client:
             assert (await client.status("ready"))["model"] == "codels-tiny"
-            home.add("chat", '["instruct"]')
+            home.add("chat", ("instruct",))
             status = await client.until(lambda status: status["roles"]["instruct"]["model"])
             assert status["roles"]["instruct"]["model"] == "chat"
             (home.cards / "chat.toml").unlink()

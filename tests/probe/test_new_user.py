@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tiny_user import MODELS, Codels, app
 
-from codels.registry import store
+from codels.registry import mycards, store
 
 pytestmark = pytest.mark.model
 
@@ -29,7 +29,10 @@ def test_from_a_file_to_ghost_text(home: Path, codels: Codels, shape: str) -> No
     shutil.copyfile(MODELS / f"{shape}.gguf", home / "some.gguf")
     added = codels("models", "add", "some.gguf")
     assert added.code == 0
-    assert f"codels: some.gguf has no card: it fills in the middle as family {SHAPES[shape]}, " in added.err
+    assert (
+        f"codels: no card names the family of some.gguf: it fills in the middle as family {SHAPES[shape]}, "
+        in added.err
+    )
     assert added.out.startswith(f"some can be used now (family {SHAPES[shape]}, order ")
     said = codels("complete", app(home), "--model", "some")
     assert said == (0, "harvest\n", "")
@@ -55,5 +58,5 @@ def test_a_card_says_why_its_model_only_sees_what_is_before_the_caret(home: Path
     assert said.out.startswith("some can be used now (family plain, order psm)")
     assert "its markers for prefix and suffix are swapped" in said.err
     text = (store.cards_folder() / "some.toml").read_text("utf-8")
-    assert text.startswith("# its markers for prefix and suffix are swapped")
+    assert text.startswith(mycards.MARK + "# its markers for prefix and suffix are swapped")
     assert codels("complete", app(home), "--model", "some").err == ""

@@ -130,12 +130,12 @@ def test_each_wrong_set_up_is_told_and_serves(home: Path, codels: Codels, name: 
 GOOD = {
     # the file, the card's family and order, or none, and what is said of it
     "llama, codellama": (as_is("llama"), ("codellama", "psm"), ""),
-    "llama, no card": (as_is("llama"), None, "has no card: it fills in the middle as family codellama, "),
+    "llama, no card": (as_is("llama"), None, ".gguf: it fills in the middle as family codellama, "),
     "qwen2": (as_is("qwen2"), ("qwen2.5-coder", "psm"), ""),
-    "qwen2, no card": (as_is("qwen2"), None, "has no card: it fills in the middle as family "),
+    "qwen2, no card": (as_is("qwen2"), None, ".gguf: it fills in the middle as family "),
     "qwen2 with a chat template": (still_filling, ("qwen2.5-coder", "psm"), ""),
     "starcoder2": (as_is("starcoder2"), ("starcoder2", "psm"), ""),
-    "starcoder2, no card": (as_is("starcoder2"), None, "has no card: it fills in the middle as family starcoder2, "),
+    "starcoder2, no card": (as_is("starcoder2"), None, ".gguf: it fills in the middle as family starcoder2, "),
 }
 
 

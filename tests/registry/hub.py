@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,13 +40,19 @@ Cards = Callable[..., ModelCard]
 
 @dataclass
 class Hub:
-    """Each fault takes one request: it answers itself and returns true, or returns false and lets it be answered."""
+    """Each fault takes one request: it answers itself and returns true, or returns false and lets it be answered.
+
+    Every file is `data`, but for those that `files` names; these are what a list of the repository shows.
+    """
 
     data: bytes
+    files: dict[str, bytes] = field(default_factory=dict)
+    license: str = ""
     etag: str = ""
     address: str = ""
     faults: list[Callable[[Handler], bool]] = field(default_factory=list)
     heads: list[Callable[[Handler], bool]] = field(default_factory=list)
+    lists: list[Callable[[Handler], bool]] = field(default_factory=list)
     seen: list[tuple[str, str, str]] = field(default_factory=list)
     """Method, path and range of each request."""
     n_sent: int = 0
@@ -60,11 +68,23 @@ class Hub:
     @property
     def cdn(self) -> str:
         """The same server under another name."""
-        return self.address.replace("127.0.0.1", "localhost") + "/cdn/file"
+        return self.address.replace("127.0.0.1", "localhost") + "/cdn/"
+
+    @property
+    def listed(self) -> bytes:
+        """The hub's API of a model, as far as it is used."""
+        siblings = [
+            {"rfilename": path, "size": len(data), "blobId": "b" * 40}
+            | {"lfs": {"size": len(data), "sha256": hashlib.sha256(data).hexdigest(), "pointerSize": 134}}
+            for path, data in self.files.items()
+        ]
+        return json.dumps(
+            {"id": "o/m", "sha": COMMIT, "siblings": siblings, "cardData": {"license": self.license}}
+        ).encode()
 
     @property
     def ranges(self) -> list[str]:
-        return [asked for method, _, asked in self.seen if method == "GET"]
+        return [asked for method, path, asked in self.seen if method == "GET" and path.startswith("/cdn/")]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -79,18 +99,39 @@ class Handler(BaseHTTPRequestHandler):
         self._note()
         if self.hub.heads and self.hub.heads.pop(0)(self):
             return
-        etag = self.hub.etag or self.hub.sha256
+        etag = self.hub.etag or hashlib.sha256(self.data).hexdigest()
         self.answer(
-            302, Location=self.hub.cdn, X_Repo_Commit=COMMIT, X_Linked_Size=len(self.hub.data), X_Linked_Etag=etag
+            302,
+            Location=self.hub.cdn + self.name,
+            X_Repo_Commit=COMMIT,
+            X_Linked_Size=len(self.data),
+            X_Linked_Etag=etag,
         )
 
     def do_GET(self) -> None:
-        if self.path != "/cdn/file":
-            self.answer(302, Location=self.hub.cdn)
-            return
+        if self.path.startswith("/api/models/"):
+            self._list()
+        elif not self.path.startswith("/cdn/"):
+            self.answer(302, Location=self.hub.cdn + self.name)
+        else:
+            self._note()
+            if not (self.hub.faults and self.hub.faults.pop(0)(self)):
+                self.send_rest(self.start)
+
+    def _list(self) -> None:
         self._note()
-        if not (self.hub.faults and self.hub.faults.pop(0)(self)):
-            self.send_rest(self.start)
+        if not (self.hub.lists and self.hub.lists.pop(0)(self)):
+            self.head(200, Content_Length=len(self.hub.listed), Content_Type="application/json")
+            self.wfile.write(self.hub.listed)
+
+    @property
+    def name(self) -> str:
+        """The file that is asked for, of the repository or of the host of the bytes."""
+        return re.sub(r"^/(cdn|[^/]+/[^/]+/resolve/[^/]+)/", "", self.path)
+
+    @property
+    def data(self) -> bytes:
+        return self.hub.files.get(self.name, self.hub.data)
 
     @property
     def start(self) -> int:
@@ -98,10 +139,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def send_rest(self, start: int, most: int = 1 << 40, status: int = 0) -> None:
         """The file from `start` on, or its first `most` bytes of that; then the connection ends."""
-        size = len(self.hub.data)
+        size = len(self.data)
         shown = {"Content_Range": f"bytes {start}-{size - 1}/{size}"} if start else {}
         self.head(status or (206 if start else 200), Content_Length=size - start, **shown)
-        body = self.hub.data[start : start + most]
+        body = self.data[start : start + most]
         self.wfile.write(body)
         self.hub.n_sent += len(body)
 

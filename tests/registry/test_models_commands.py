@@ -10,6 +10,7 @@ from hub import SIZE, Cards, Hub
 
 from codels.commands import models as commands
 from codels.commands.pull import pull_model
+from codels.commands.remove import remove
 from codels.errors import DownloadError
 from codels.registry.progress import Meter, Progress, line
 
@@ -59,10 +60,10 @@ def test_a_model_is_pulled_listed_verified_and_removed(
     (bad,) = [row for row in json.loads(capsys.readouterr().out) if not row["is_good"]]
     assert bad["says"] == "its sha256 is another: `codels models rm m`, then pull it again"
 
-    assert commands.remove("m", is_json=True) == 0
-    assert json.loads(capsys.readouterr().out) == {"id": "m", "removed": [str(path)], "freed_bytes": SIZE}
+    assert remove("m", is_json=True) == 0
+    assert json.loads(capsys.readouterr().out) == {"id": "m", "removed": [str(path)], "freed_bytes": SIZE, "card": ""}
     assert not path.exists()
-    assert commands.remove("m", is_json=False) == 0
+    assert remove("m", is_json=False) == 0
     assert capsys.readouterr().out == "nothing of m is there\n"
 
 

@@ -32,6 +32,39 @@ def test_a_stop_keeps_what_came(hub: Hub, card: Cards, models: Path) -> None:
     assert hub.ranges == ["", f"bytes={kept}-"]
 
 
+@pytest.mark.parametrize("most", [-1, 0, 1_000_000])
+def test_a_stop_does_not_wait_for_a_server_that_hangs(
+    hub: Hub, card: Cards, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hangs before it says anything of the file (-1), before the first byte, or in the middle."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT", 600)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_ETAG_TIMEOUT", 600)
+    cancel, is_over, hangs = CancelToken(), threading.Event(), threading.Event()
+    ended: list[BaseException] = []
+
+    def hang(handler: Handler) -> bool:
+        if most > 0:
+            handler.send_rest(0, most)
+        hangs.set()
+        return is_over.wait(60)
+
+    def run() -> None:
+        try:
+            pull(card(), Talk(print, lambda _progress: None), cancel, is_offline=False)
+        except Stopped as error:
+            ended.append(error)
+
+    (hub.heads if most < 0 else hub.faults).append(hang)
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert hangs.wait(60)
+    cancel.cancel()
+    thread.join(50)  # while the server still hangs
+    is_alive, was_over = thread.is_alive(), is_over.is_set()
+    is_over.set()
+    assert (is_alive, was_over, len(ended)) == (False, False, 1)
+
+
 def test_two_pulls_at_once_fetch_once(hub: Hub, card: Cards) -> None:
     is_waited_for, told = threading.Event(), []
 

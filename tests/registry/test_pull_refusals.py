@@ -21,7 +21,7 @@ REFUSED: list[tuple[list[Fault], list[Fault], str]] = [
     ([refuse(401)], [], "{hub} does not accept your token: log in with `hf auth login`, or set HF_TOKEN"),
     ([refuse(403)], [], "your token may not read o/m"),
     ([refuse(404, X_Error_Code="EntryNotFound")], [], "o/m has no file sub/m.gguf at revision main: correct the card"),
-    ([refuse(404, X_Error_Code="RevisionNotFound")], [], "o/m has no revision main: correct it in the card"),
+    ([refuse(404, X_Error_Code="RevisionNotFound")], [], "o/m has no revision main: correct the card"),
     ([refuse(404)], [], "{hub} has no file sub/m.gguf of o/m"),
     ([refuse(429, Retry_After="3600")], [], "{hub} was asked too often: try again in 3600 s"),
     ([refuse(429, Retry_After="Thu, 01 Jan 2099 00:00:00 GMT")], [], "was asked too often: try again in"),

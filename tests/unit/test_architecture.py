@@ -17,6 +17,7 @@ LAYERS = """
     commands  bench
     lsp  lspclient  evaluate
     runtime
+    serving
     examination
     completion  resolve  verdicts  dispatch
     engine  context  postprocess  cache  trigger  checks  request  probe
@@ -25,7 +26,7 @@ LAYERS = """
     core
     gate
     generation
-    errors  lines  cancel  processes  copyweights  machine
+    errors  lines  cancel  processes  copyweights  machine  records  seams  sizes  splits
 """
 """Downwards only; within a layer only where SIBLINGS draws it."""
 

@@ -158,5 +158,29 @@ def test_a_system_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("no /proc here")
 
     monkeypatch.setattr(psutil, "virtual_memory", refuse)
+    monkeypatch.setattr(hardware, "_table", lambda _path: {})
+    monkeypatch.setattr(hardware, "_number", lambda _path: 0)
     machine = hardware.measure(1)
     assert (machine.total_bytes, machine.free_bytes, machine.is_on_battery) == (0, 0, False)
+
+
+CONTAINERS = [
+    # the machine's free and total GB, the container's limit, use and files in its memory, what there is for models
+    ((20, 32), (8, 6, 4), (6, 8)),
+    ((3, 32), (8, 1, 0), (3, 8)),
+    ((20, 32), (64, 1, 0), (20, 32)),
+    ((20, 32), (0, 0, 0), (20, 32)),
+    ((0, 0), (8, 2, 1), (7, 8)),
+]
+
+
+@pytest.mark.parametrize(("machine", "container", "found"), CONTAINERS)
+def test_a_container_has_less_memory_than_its_machine(
+    monkeypatch: pytest.MonkeyPatch, machine: tuple[int, int], container: tuple[int, int, int], found: tuple[int, int]
+) -> None:
+    limit, used, in_files = container
+    numbers = {"/sys/fs/cgroup/memory.max": limit, "/sys/fs/cgroup/memory.current": used}
+    monkeypatch.setattr(hardware, "_ram", lambda: machine)
+    monkeypatch.setattr(hardware, "_number", numbers.__getitem__)
+    monkeypatch.setattr(hardware, "_table", lambda _path: {"inactive_file": in_files})
+    assert hardware.free_ram() == found

@@ -71,6 +71,9 @@ CHOSEN = [
     (Role.COMPLETION, ALL, with_gpu(24, capability="3.7"), "one", "cpu", "a line takes"),
     (Role.COMPLETION, ALL, with_gpu(24, capability="9.0"), "thirteen", "gpu", "RTX"),
     (Role.COMPLETION, ALL, with_gpu(0, total_bytes=0), "thirteen", "gpu", "needs 14.9 GB"),
+    (Role.COMPLETION, ALL, with_gpu(24, kind=DeviceKind.IGPU), "three", "gpu", "the biggest that fits RTX"),
+    (Role.COMPLETION, ALL, with_gpu(24, library="Metal"), "three", "gpu", "(Metal): needs 3.9 GB of 24.0 GB"),
+    (Role.COMPLETION, ALL, with_gpu(24, UNPLUGGED, library="MTL"), "half", "gpu", "RTX"),
     (Role.COMPLETION, (HALF, model("scripted", 1, backend="fake")), with_gpu(8), "half", "gpu", "RTX"),
     (Role.COMPLETION, (PREFIX, TINY), with_gpu(24), "tiny", "gpu", "RTX"),
     (Role.COMPLETION, (PREFIX,), with_gpu(24), "prefix", "gpu", "RTX"),
@@ -111,6 +114,12 @@ REJECTED = [
         "needs 14.3 GB, 4.0 GB are for models (cod",
     ),
     ((TINY, THIRTEEN), replace(CPU, free_bytes=GB), "thirteen", "needs 14.3 GB, 1.0 GB of memory are free"),
+    (
+        ALL,
+        with_gpu(24, library="Metal"),
+        "seven",
+        "about 2.3 s on RTX (Metal), whose memory is the machine's, over the",
+    ),
     ((TINY, WHOLE), CPU, "whole", "the transformers back end is not built yet"),
 ]
 
@@ -133,6 +142,12 @@ def test_what_the_completion_takes_of_the_gpu_is_not_there_for_others() -> None:
     assert choose(Role.INSTRUCT, chat, gpu, shared="three", gpu_bytes=4 * GB).way == "gpu"
     full = choose(Role.INSTRUCT, chat, gpu, shared="three", gpu_bytes=5 * GB)
     assert "needs 3.9 GB, RTX (CUDA) has 3.0 GB free" in full.rejected["chat"]
+
+
+def test_of_two_gpus_the_one_with_memory_of_its_own_counts() -> None:
+    shared = Device("Vulkan1", DeviceKind.IGPU, "Iris", "Vulkan", 24 * GB, 32 * GB)
+    both = replace(CPU, devices=Devices((shared, *with_gpu(8).devices.devices)))
+    assert "fits RTX" in choose(Role.COMPLETION, ALL, both).reason
 
 
 def test_a_measured_speed_counts_more_than_an_estimate() -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from codels.backends.gpuproblem import Facts, import_problem, problem
+from codels.backends.gpuproblem import Facts, problem
+from codels.backends.wheels import import_problem
 
 CPU_WHEEL = Facts()
 CUDA_WHEEL = Facts(frozenset({"CUDA"}), has_nvidia=True, cuda_code=0, cuda_driver=(12, 4), cuda_runtime=(12, 4))

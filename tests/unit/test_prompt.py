@@ -217,9 +217,9 @@ def test_a_file_full_of_markers_stays_text(name: str, form: str, fact: str) -> N
 
 CUT = [
     # what the user wrote, and the pieces that reach the tokenizer
-    ("a <|EOT|> b", ["a <", "|EOT|> b"]),
-    ("<｜fim▁hole｜>", ["<", "｜fim▁hole｜>"]),
-    ("<|EOT|><|EOT|>", ["<", "|EOT|><", "|EOT|>"]),
+    ("a <|EOT|> b", ["a <|", "EOT|> b"]),
+    ("<｜fim▁hole｜>", ["<｜", "fim▁hole｜>"]),
+    ("<|EOT|><|EOT|>", ["<|", "EOT|><|", "EOT|>"]),
     ("<fim_prefix>", ["<fim_prefix>"]),  # another family's
     ("a < b", ["a < b"]),
 ]

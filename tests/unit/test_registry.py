@@ -16,6 +16,7 @@ from codels.registry.memory import BITS_PER_WEIGHT
 
 HEAD = 'id = "m"\nbackend = "llama.cpp"\n'
 FILE = '[[files]]\npath = "m.gguf"\n'
+PART = '[[files]]\npath = "m-0000{}-of-00003.gguf"\n'
 
 
 def test_the_least_card() -> None:
@@ -84,6 +85,7 @@ BROKEN = [
     (HEAD + "[[files]]\nrepo = 'o/m'\npath = 'a\\m'\n", "file 1: path must lie inside the repository"),
     (HEAD + FILE + FILE, "two files have the same path"),
     (HEAD + FILE + "[[adapters]]\npath = 'm.gguf'\n", "two files have the same path"),
+    (HEAD + "probe = 0\n" + FILE, "probe must be true or false, not 0"),
     (HEAD + FILE + "[adapters]\npath = 'a'\n", "adapters must be [[adapters]] tables, or none"),
     (HEAD + FILE + "[[adapters]]\nscale = 1\n", "adapter 1: path is missing"),
     (HEAD + FILE + ADAPTER + "scale = '1'\n", "adapter 1: scale must be a number other than 0, not '1'"),
@@ -91,6 +93,8 @@ BROKEN = [
     (HEAD + FILE + ADAPTER + "scale = nan\n", "adapter 1: scale must be"),
     (HEAD + FILE + ADAPTER + "quantisation = 'Q8_0'\n", "adapter 1: unknown fields quantisation; known are path"),
     (HEAD + FILE + "[[adapters]]\nrepo = 'o/a'\npath = '../a'\n", "adapter 1: path must lie inside the repository"),
+    (HEAD + PART.format(1) + PART.format(2), "all parts must be named: m-00003-of-00003.gguf is missing"),
+    (HEAD + PART.format(2) + PART.format(1) + PART.format(3), "m-00001-of-00003.gguf must come first"),
     ("id = 5\nbackend = 'fake'\n" + FILE, "id must be a name of letters, digits and . _ + -, not 5"),
     ("id = ''\nbackend = 'fake'\n" + FILE, "id must be a name of letters, digits and . _ + -, not ''"),
     ("id = '../m'\nbackend = 'fake'\n" + FILE, "id must be a name of letters"),
@@ -135,10 +139,24 @@ def test_a_broken_card_is_named_with_its_field(text: str, says: str) -> None:
     assert says in str(error.value)
 
 
+def test_a_model_in_parts_is_found_by_any_of_them(tmp_path: Path) -> None:
+    paths = [tmp_path / f"m-0000{number}-of-00003.gguf" for number in (1, 2, 3)]
+    for path in paths:
+        path.write_bytes(b"GGUF")
+    card = store.find(str(paths[1]))
+    assert [file.path for file in card.files] == list(map(str, paths))
+    assert store.locate(card) == paths[0]
+    paths[2].unlink()
+    with pytest.raises(ModelError, match=r"m-00003-of-00003.gguf.* does not exist"):
+        store.locate(card)
+
+
 BUILT_IN = [card for card in store.package_cards().values() if not card.files[0].repo]
 ON_THE_HUB = [card for card in store.package_cards().values() if card.files[0].repo]
 
-FREE_LICENSES = {"MIT", "Apache-2.0"}
+FREE_LICENSES = {"MIT", "Apache-2.0", "BSD-3-Clause"}
+
+ENDINGS = {"llama.cpp": (".gguf",), "transformers": (".bin", ".json", ".txt", ".py")}
 
 
 @pytest.mark.parametrize("card", BUILT_IN, ids=lambda card: card.id)
@@ -160,12 +178,16 @@ def test_a_card_in_the_package_says_how_it_is_prompted_and_may_be_used(card: Mod
 def test_a_card_of_the_hub_says_where_its_files_are_and_what_each_is(card: ModelCard) -> None:
     assert card.repo
     assert card.sources
-    assert len(card.quantisations) == len(card.files)
     for file in card.files:
         assert file.repo
-        assert file.path.endswith(".gguf")
+        assert file.path.endswith(ENDINGS[card.backend])
         assert file.quantisation in BITS_PER_WEIGHT
-        assert file.quantisation.lower() in file.path.lower()
+    if card.backend == "llama.cpp":
+        assert len(card.quantisations) == len(card.files)
+        assert all(file.quantisation.lower() in file.path.lower() for file in card.files)
+    else:
+        assert len(card.quantisations) == 1
+        assert card.files[0].path.endswith(".bin")
 
 
 @pytest.mark.parametrize("card", ON_THE_HUB, ids=lambda card: card.id)
@@ -224,7 +246,7 @@ def test_a_file_of_another_size_is_named_with_the_remedy(tmp_path: Path, size: i
     with pytest.raises(ModelError) as error:
         store.locate(card)
     assert f"has {size} bytes where its card says 4" in str(error.value)
-    assert "install codels again" in str(error.value)
+    assert "fetch the file again, or correct its card" in str(error.value)
 
 
 def test_a_changed_file_is_not_verified(tmp_path: Path) -> None:

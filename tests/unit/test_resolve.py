@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from codels.backends import ModelInfo
+from codels.dispatch.selection import find
+from codels.errors import BackendMissing
 from codels.prompt import Order
 from codels.prompt.families import FAMILIES
 from codels.registry.card import ModelCard, ModelFile
-from codels.resolve import resolve
+from codels.resolve import resolve, subject
 
 FILES = (ModelFile("m.gguf"),)
 BARE = ModelCard("qwen2.5-coder-in-name-only", "llama.cpp", FILES)
@@ -64,3 +68,17 @@ def test_a_repository_form_that_the_vocabulary_cannot_say_is_not_used() -> None:
     without, _ = resolve(card("starcoder2", Order.PSM), ModelInfo("", 512, family.markers))
     assert with_files.family == family
     assert without.family.template(Order.PSM, is_repo=True) == ()
+
+
+@pytest.mark.parametrize("name", ["codet5p-220m", "wavecoder-pro-6.7b", "instructcodet5p-16b:F16"])
+def test_a_model_whose_backend_is_to_come_is_refused_in_one_sentence(name: str) -> None:
+    with pytest.raises(BackendMissing) as error:
+        find(name)
+    assert str(error.value).startswith(f"{name} cannot be used yet: its backend transformers is missing in this ")
+    assert "choose a model whose backend is llama.cpp" in str(error.value)
+
+
+def test_a_card_that_wants_no_probe_is_believed() -> None:
+    info = ModelInfo("", 512, FAMILIES["starcoder2"].all_markers, can_score=True)
+    assert subject(card("starcoder2", Order.PSM), info)
+    assert subject(replace(card("starcoder2", Order.PSM), probe=False), info) is None

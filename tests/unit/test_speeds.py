@@ -8,7 +8,7 @@ import pytest
 
 from codels.generation import Stats
 from codels.registry import speeds
-from codels.registry.speeds import Meter, Speed
+from codels.registry.speeds import Speed, SpeedMeter
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ SAVED = [
 
 @pytest.mark.parametrize(("answers", "speed"), SAVED, ids=range(len(SAVED)))
 def test_a_session_leaves_its_speed(model: Path, answers: list[Stats], speed: Speed | None) -> None:
-    meter = Meter(model, 2)
+    meter = SpeedMeter(model, 2)
     for answer in answers:
         meter.add(answer)
     meter.save()

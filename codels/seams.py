@@ -1,0 +1,23 @@
+"""Where text that looks like a marker may be cut, so that no tokenizer takes it for one and no token changes."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+
+@cache
+def seams(markers: tuple[str, ...]) -> re.Pattern[str]:
+    """Matches between the signs that a marker begins with and its first letter, where the rest of it follows.
+
+    Tokenizers split there by themselves, before they look for tokens: the pieces have the tokens of the whole.
+    """
+    heads = [(marker, _n_signs(marker)) for marker in markers if len(marker) > 1]
+    places = (f"(?<={re.escape(marker[:n])})(?={re.escape(marker[n:])})" for marker, n in heads)
+    return re.compile("|".join(places) or "(?!)")
+
+
+def _n_signs(marker: str) -> int:
+    """How many signs stand before the first letter; one where there is no letter behind signs."""
+    n = next((n for n, char in enumerate(marker) if char.isalnum()), 0)
+    return n or 1
