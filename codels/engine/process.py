@@ -29,7 +29,8 @@ async def spawn(warm: str = "") -> asyncio.subprocess.Process:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=wire.MAX_LINE_BYTES,
-        env={**os.environ, "PYTHONUTF8": "1"},
+        # Where ggml gives up, it would let a debugger write hundreds of lines into the user's terminal.
+        env={"GGML_NO_BACKTRACE": "1", **os.environ, "PYTHONUTF8": "1"},
         start_new_session=True,  # Ctrl-C in a terminal is for the editor's side, which then ends the engine
     )
 
