@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -106,7 +107,9 @@ def has_repo(repo: Measured, middle: Measured) -> bool:
 
 def verdict(subject: Subject, table: Table, found: Form | None, is_exchanged: bool, has_repo: bool, n: int) -> Verdict:
     """`found` is the form that fills, or none does; `n` holes are known."""
-    if is_exchanged:
+    if any(math.isnan(value) for measured in table.values() for value in (*measured.means, *measured.ends)):
+        finding = Finding.BROKEN
+    elif is_exchanged:
         finding = Finding.SWAPPED
     elif found:
         finding = Finding.FILLS
