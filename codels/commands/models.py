@@ -37,8 +37,9 @@ def info(name: str, is_json: bool) -> int:
         return 0
     for key, value in row.items():
         if value not in ("", 0, [], None):
-            text = ", ".join(map(str, value)) if isinstance(value, list) else value
-            print(f"{key.replace('_', ' '):<16} {size_text(value) if key.endswith('_bytes') else text}")
+            text = ", ".join(map(str, value)) if isinstance(value, list) else "yes" if value is True else value
+            label = key.removesuffix("_bytes").replace("_", " ")
+            print(f"{label:<16} {size_text(value) if key.endswith('_bytes') else text}")
     return 0
 
 
