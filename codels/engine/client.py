@@ -15,7 +15,7 @@ from pathlib import Path
 from codels.backends import LoadSpec, ModelInfo, Score, Vectors
 from codels.cancel import CancelToken
 from codels.engine import process, wire
-from codels.engine.status import State, Status
+from codels.engine.status import State, Status, died, with_remedy
 from codels.errors import CodelsError, EngineDown
 from codels.generation import Prompt, SamplingParams, Step
 from codels.machine import Devices
@@ -32,8 +32,6 @@ HANG_S = 20.0
 SCORE_MS = 600_000
 """For one score, or some vectors: large models on slow machines take their time, and one that hangs must end."""
 
-_REMEDY = "fetch the model again in case it is damaged, or choose a smaller one in case memory is short"
-
 _LAST = ("done", "scored", "embedded", "devices", "failed")
 """Messages that no other follows."""
 
@@ -49,8 +47,7 @@ class EngineClient:
         self._process: asyncio.subprocess.Process | None = None
         self._spec: LoadSpec | None = None
         self._load_id = 0
-        self._changed = asyncio.Event()
-        self._is_new = asyncio.Event()
+        self._changed, self._is_new = asyncio.Event(), asyncio.Event()
         self._life: asyncio.Task[None] | None = None
 
     @property
@@ -68,9 +65,8 @@ class EngineClient:
 
     def load(self, spec: LoadSpec) -> None:
         """Load a model in place of the former one, which has nothing more to load or say. `status` follows."""
-        if spec != self._spec:
-            self._is_new.set()
         self._spec = spec
+        self._is_new.set()
         for id_ in (self._load_id, *self._waiting):
             self._send({"op": "cancel", "id": id_})
         self._set(Status(State.LOADING, f"loading {self._name}"))
@@ -89,8 +85,7 @@ class EngineClient:
             if self.status.state is State.FAILED:
                 raise EngineDown(self.status.message)
             if self.status.state is State.DOWN:
-                said = self.status.message
-                raise EngineDown(said if said.endswith(_REMEDY) else f"{said}: {_REMEDY}")
+                raise EngineDown(with_remedy(self.status.message))
             self._changed.clear()
             await self._changed.wait()
         return self.status.info
@@ -174,8 +169,7 @@ class EngineClient:
             cause = await process.read(self._process, self._take)
             if time.monotonic() - born > MAX_DELAY_S:
                 delay_s = FIRST_DELAY_S
-            loading = f" as it loaded {self._name}: {_REMEDY}" if self.status.state is State.LOADING else ""
-            self._bury(f"the engine died ({cause}){loading if self._spec else ''}")
+            self._bury(died(cause, self._name if self._spec and self.status.state is State.LOADING else ""))
             delay_s = await self._restart(delay_s)
             if self._spec:
                 self.load(self._spec)
@@ -183,16 +177,10 @@ class EngineClient:
                 self._set(self._idle)
 
     async def _restart(self, delay_s: float) -> float:
-        """A new process after `delay_s`, or later where none can be started; at once for another model. Returns the
-        next delay.
-        """
+        """A new process after `delay_s` or for another model, or later where none starts. Returns the next delay."""
         while True:
-            self._is_new.clear()
-            try:
-                await asyncio.wait_for(self._is_new.wait(), delay_s)
-                delay_s = FIRST_DELAY_S
-            except TimeoutError:
-                delay_s = min(delay_s * 2, MAX_DELAY_S)
+            is_new = await process.pause(delay_s, self._is_new)
+            delay_s = FIRST_DELAY_S if is_new else min(delay_s * 2, MAX_DELAY_S)
             try:
                 self._process = await process.spawn()
             except OSError as error:

@@ -52,6 +52,16 @@ async def read(process: asyncio.subprocess.Process, take: Callable[[wire.Message
     return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
+async def pause(delay_s: float, cut: asyncio.Event) -> bool:
+    """Wait, but no longer than until `cut` is set from now on. Returns whether it was."""
+    cut.clear()
+    try:
+        await asyncio.wait_for(cut.wait(), delay_s)
+    except TimeoutError:
+        return False
+    return True
+
+
 async def end(process: asyncio.subprocess.Process) -> None:
     """End the process, at the latest after `GRACE_S`: the end of its input tells it to."""
     if process.returncode is not None:

@@ -109,7 +109,7 @@ class _Delays:
                 self.found.append(delay_s)
             return await wait_for(awaitable, delay_s)
 
-        monkeypatch.setattr(client_module.asyncio, "wait_for", noting)
+        monkeypatch.setattr(process.asyncio, "wait_for", noting)
 
 
 def test_a_crash_on_each_load_backs_off_and_recovers(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
