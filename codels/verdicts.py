@@ -64,7 +64,7 @@ def _joined(card: ModelCard, digests: list[str]) -> str:
 
 
 def _known(path: Path, file: ModelFile) -> str:
-    """The hash remembered, else the card's or its pin's; empty where it must be computed: the file has changed since."""
+    """The hash remembered, else the card's or its pin's; empty where the file must be read, as it has changed since."""
     data = _read(_memory(path))
     if data is None:
         return file.sha256

@@ -122,6 +122,7 @@ def _details(card: ModelCard) -> dict[str, Any]:
         "skills": sorted(card.skills),
         "abilities": uses.abilities(card),
         "for_completion": uses.for_completion(card),
+        "note": card.note,
         "context_window": card.context_window,
         "license_note": card.license_note,
         "repo": card.repo,

@@ -156,6 +156,9 @@ def test_what_is_right_is_found_right(home: Path, codels: Codels, name: str) -> 
 def test_weights_that_are_no_numbers_are_told(home: Path, codels: Codels) -> None:
     whole = (MODELS / "llama.gguf").read_bytes()
     (home / "m.gguf").write_bytes(whole[: len(whole) // 2].ljust(len(whole), b"\xff"))
+    said = codels("models", "add", "m.gguf")
+    assert (said.code, said.out) == (2, "")
+    assert "m was not added: what it computes is no number, so the file is damaged: fetch it again" in said.err
     said = codels("complete", app(home), "--model", "m.gguf")
     assert (said.code, said.out) == (1, "")
     assert "no suggestion: what the model computes is no number, so its file is damaged: fetch it again" in said.err
