@@ -7,6 +7,7 @@ logged and skipped. A draft that a step empties is dropped, with the reason that
 from __future__ import annotations
 
 import logging
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ class Draft:
 
 Step = Callable[[Draft], str]
 
+_GARBAGE = re.compile("[\\x00-\\x08\\x0b\\x0e-\\x1f\\x7f\\ud800-\\udfff\\ufffd]")
+
 MAX_LINES_ABOVE = 12
 """Searched for what the suggestion repeats."""
 
@@ -49,6 +52,12 @@ def clean(draft: Draft) -> tuple[str, str]:
             return "", f"filtered: {reason}"
         draft = replace(draft, text=text)
     return draft.text, ""
+
+
+def end_before_garbage(draft: Draft) -> str:
+    """Cut before a line with a broken or a control character, which a model writes that has lost its way."""
+    found = _GARBAGE.search(draft.text)
+    return draft.text[: found.start()].rpartition("\n")[0] if found else draft.text
 
 
 def end_with_statement(draft: Draft) -> str:
@@ -181,6 +190,7 @@ def end_lines_as_the_file(draft: Draft) -> str:
 
 
 STEPS: dict[Step, str] = {
+    end_before_garbage: "it is no text",
     end_with_statement: "nothing is left of the statement or block",
     leave_out_suffix: "it stands right of the caret already",
     leave_string_open: "it would close a string that is closed below",

@@ -42,7 +42,7 @@ def keep(digest: str, subject: Subject, verdict: Verdict) -> None:
 def known_digest(card: ModelCard) -> str:
     """The hash of a model, with its parts and adapters; empty where a file must be read for it.
 
-    A file's hash is the card's, its pin's or the one remembered.
+    A file's hash is the one remembered, for as long as it looks the same, else the card's or its pin's.
     """
     try:
         digests = [_known(path, file) for path, file in store.files(card).items()]
@@ -64,10 +64,11 @@ def _joined(card: ModelCard, digests: list[str]) -> str:
 
 
 def _known(path: Path, file: ModelFile) -> str:
-    if file.sha256:
-        return file.sha256
+    """The hash remembered, else the card's or its pin's; empty where the file must be read, as it has changed since."""
     data = _read(_memory(path))
-    return str(data.get("sha256", "")) if data and data.get("state") == _state(path) else ""
+    if data is None:
+        return file.sha256
+    return str(data.get("sha256", "")) if data.get("state") == _state(path) else ""
 
 
 def _read_whole(path: Path, cancel: CancelToken) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,11 @@ T = TypeVar("T")
 
 _OUT_OF_MEMORY = ("alloc", "out of memory", "insufficient memory")
 """In what the library says of a buffer that it could not have."""
+
+_TOO_NEW = re.compile("unknown model architecture|unknown pre-tokenizer type|is version [0-9]{1,2} but this software")
+"""In what it says of a file that is newer than itself."""
+
+_NO_LANGUAGE_MODEL = "CLIP cannot be used as main model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +125,26 @@ def _open(spec: LoadSpec, plan: Plan, on_progress: OnProgress) -> Context:
         reason = llamalog.reason()
         if any(words in reason.lower() for words in _OUT_OF_MEMORY):
             raise OutOfMemory(reason)
-        raise ModelError(f"{spec.path} cannot be loaded, it may be truncated: {reason}. Fetch the file again")
+        raise ModelError(f"{spec.path} cannot be loaded, {_remedied(reason)}")
     try:
         adapters = llamalora.load(model, spec.adapters)
     except ModelError:
         llama.llama_model_free(model)
         raise
     return Context(model, spec, plan, adapters)
+
+
+def _remedied(reason: str) -> str:
+    """What the library says of a file, and what helps."""
+    if _TOO_NEW.search(reason):
+        version = llama.__version__
+        return (
+            f"llama-cpp-python {version} does not know its kind: {reason}. A newer one may (`pip install --upgrade "
+            "llama-cpp-python`), else choose another model"
+        )
+    if _NO_LANGUAGE_MODEL in reason:
+        return "it reads pictures for another model and writes no text. Choose another model"
+    return f"it may be truncated: {reason}. Fetch the file again"
 
 
 def _check_file(path: Path) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections import deque
 
 import llama_cpp as llama
 
 _errors: deque[str] = deque(maxlen=4)
 _LEVEL_ERROR = 4
+
+_CALLER = re.compile(r"^(?:\w+: )*(?:error loading model: )?(?:\w+: )*")
+"""The names of functions before what they say."""
+
+_SAYS_NOTHING = re.compile(r"failed to load model( from .*)?")
 
 
 @llama.llama_log_callback  # type: ignore[untyped-decorator]
@@ -24,5 +30,6 @@ def listen() -> None:
 
 
 def reason() -> str:
-    """The last errors, in its own words."""
-    return "; ".join(dict.fromkeys(_errors)) or "llama.cpp gave no reason"
+    """The last errors, in its own words, but for those that only say that something failed."""
+    said = dict.fromkeys(_CALLER.sub("", error) for error in _errors)
+    return "; ".join(text for text in said if not _SAYS_NOTHING.fullmatch(text)) or "llama.cpp gave no reason"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from codels.backends.copying import Copied, Ids, mix
 from codels.backends.llamavocab import Vocabulary
+from codels.errors import ModelError
 from codels.generation import SamplingParams
 
 Logits = npt.NDArray[np.float32]
@@ -50,6 +52,8 @@ class Sampler:
 def _restrict(logits: Logits, allowed: Tokens, banned: tuple[int, ...], copied: Copied | None) -> float:
     """Mix in what is copied and leave, in place, what may come: `allowed`, or all where that is empty, less `banned`,
     unless nothing would be left. Returns the log of the sum that makes the logits log-probabilities.
+
+    Raises `ModelError` where they are no numbers.
     """
     if copied:
         mix(logits, copied)
@@ -63,6 +67,10 @@ def _restrict(logits: Logits, allowed: Tokens, banned: tuple[int, ...], copied: 
     elif banned:
         logits[list(banned)] = -np.inf
     top = float(logits.max())
+    if math.isnan(top):
+        raise ModelError(
+            "what the model computes is no number, so its file is damaged: fetch it again, or choose another model"
+        )
     return top + float(np.log(np.exp(logits - top).sum()))
 
 

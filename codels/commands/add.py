@@ -13,10 +13,12 @@ from codels.backends import ModelInfo
 from codels.cancel import CancelToken
 from codels.commands.pull import fetch
 from codels.commands.run import with_runtime
+from codels.core import Role
+from codels.dispatch.skills import SKILLS
 from codels.errors import CodelsError, DownloadError, ModelError, UserError
-from codels.probe import Verdict, words
+from codels.probe import Finding, Verdict, words
 from codels.registry import gguf_names, mycards, partial, pins, source, store, uses
-from codels.registry.card import ModelFile
+from codels.registry.card import ModelCard, ModelFile
 from codels.registry.download import Hub
 from codels.registry.source import Source
 from codels.request import Model
@@ -54,7 +56,9 @@ def _file(name: str) -> Path | None:
 
 def _add_file(path: Path, id_: str, is_json: bool) -> int:
     id_ = id_ or _id(path.stem)
-    if id_ in store.cards():
+    mycards.check(id_)
+    before = mycards.written(id_)
+    if id_ in store.cards() and not (before and Path(before.files[0].path) == path.absolute()):
         raise UserError(f"there is a model {id_} already: choose another name with --id")
     model = store.find(str(path))
     for file in model.files:
@@ -105,17 +109,27 @@ def _keep_what_came(id_: str) -> None:
 
 def _finish(id_: str, facts: dict[str, object], files: tuple[ModelFile, ...], seen: Seen, is_json: bool) -> int:
     """The card says what was seen."""
+    if seen.verdict and seen.verdict.finding is Finding.BROKEN:
+        raise ModelError(f"{id_} was not added: {words.reason(seen.verdict)}")
     family, order = seen.model.family.name if seen.info.can_write else "", str(seen.model.order)
     more = {"family": family, "order": order, "skills": skills(seen.model, seen.info)}
     note = words.reason(seen.verdict) if seen.verdict and not seen.verdict.can_fill else ""
-    place = mycards.write(id_, {**facts, **more}, files, note)
+    place = mycards.write(id_, {**facts, **more, "note": note}, files)
     written = store.find(id_)
     if seen.verdict and (wanted := subject(written, seen.info)):  # which the card asks again
         verdicts.keep(verdicts.known_digest(written), wanted, seen.verdict)
     how = f"family {family}, order {order}" if family else ", ".join(uses.abilities(written))
     said = f"{id_} can be used now ({how}); its card is {place}"
-    print(json.dumps({"id": id_, "family": family, "order": order, "card": str(place)}) if is_json else said)
+    row = {"id": id_, "family": family, "order": order, "card": str(place)}
+    print(json.dumps(row) if is_json else f"{said}\n{_next(written)}")
     return 0
+
+
+def _next(model: ModelCard) -> str:
+    """What the user does to see it at work."""
+    role = next(role for role, skills in SKILLS.items() if model.skills & set(skills))
+    option = "" if role is Role.COMPLETION else f" --role {role}"
+    return f"`codels models use {model.id}{option}` makes it the model for {role}, also in editors that are running"
 
 
 def _id(name: str) -> str:

@@ -122,10 +122,13 @@ async def _probe(runtime: Runtime, load_s: float) -> bool:
         f"✓ loaded in {load_s:.1f} s: family {model.family.name}, order {model.order}, "
         f"context window {model.context_window} tokens\n{await devices.described(runtime.engine)}"
     )
+    note = "" if runtime.verdict or runtime.card is None or model.family.markers else runtime.card.note
     for line in words.lines(runtime.verdict) if runtime.verdict else ():
         print(line)
+    if note:
+        print(f"✗ does not fill in the middle: {note}")
     print(
         f"✓ completes: `{last.strip()}` is followed by `{said}`\n"
         f"  reads {prefill:.0f} tokens a second, writes {decode:.0f}"
     )
-    return runtime.verdict is None or runtime.verdict.can_fill
+    return not note and (runtime.verdict is None or runtime.verdict.can_fill)

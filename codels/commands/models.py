@@ -37,8 +37,9 @@ def info(name: str, is_json: bool) -> int:
         return 0
     for key, value in row.items():
         if value not in ("", 0, [], None):
-            text = ", ".join(map(str, value)) if isinstance(value, list) else value
-            print(f"{key.replace('_', ' '):<16} {size_text(value) if key.endswith('_bytes') else text}")
+            text = ", ".join(map(str, value)) if isinstance(value, list) else "yes" if value is True else value
+            label = key.removesuffix("_bytes").replace("_", " ")
+            print(f"{label:<16} {size_text(value) if key.endswith('_bytes') else text}")
     return 0
 
 
@@ -121,6 +122,7 @@ def _details(card: ModelCard) -> dict[str, Any]:
         "skills": sorted(card.skills),
         "abilities": uses.abilities(card),
         "for_completion": uses.for_completion(card),
+        "note": card.note,
         "context_window": card.context_window,
         "license_note": card.license_note,
         "repo": card.repo,

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from codels import hardware
 from codels.dispatch.selection import Selection, select
 from codels.dispatch.ways import Choice
-from codels.errors import CodelsError
+from codels.errors import CodelsError, EngineDown
 from codels.machine import Devices
 from codels.registry import choices
 from codels.settings import Settings
@@ -75,7 +75,8 @@ class Chooser:
         try:
             self._devices = await asyncio.wait_for(self._ask(), DEVICES_S)
         except (CodelsError, TimeoutError) as error:
-            log.warning("the engine does not say which devices there are (%s)", str(error) or type(error).__name__)
+            level = logging.INFO if isinstance(error, EngineDown) else logging.WARNING  # that it died is told anyway
+            log.log(level, "the engine does not say which devices there are (%s)", str(error) or type(error).__name__)
         self._take(self._measured(self._devices or Devices()))
 
     def _measured(self, devices: Devices) -> Selection:

@@ -175,7 +175,10 @@ def _why_not(case: _Case, chosen: Candidate | None) -> str:
     """What each way says against a model, or that another one goes before it."""
     fits = [way(case) for way in WAYS.values()]
     if chosen and any(fit.is_good for fit in fits):
-        return f"{chosen.card.id} comes first"
+        if case.budget.shared == chosen.card.id:
+            return f"{chosen.card.id} is loaded anyway"
+        is_smaller = case.candidate.need_bytes < chosen.need_bytes
+        return f"smaller than {chosen.card.id}" if is_smaller else f"{chosen.card.id} comes first"
     return "; ".join(fit.why for fit in fits if fit.why) or f"no back end is known for {case.candidate.card.backend}"
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from codels.backends import LoadSpec, ModelInfo, Score, Vectors
 from codels.cancel import CancelToken
 from codels.engine import process, wire
-from codels.engine.status import State, Status
+from codels.engine.status import State, Status, died, with_remedy
 from codels.errors import CodelsError, EngineDown
 from codels.generation import Prompt, SamplingParams, Step
 from codels.machine import Devices
@@ -47,7 +47,7 @@ class EngineClient:
         self._process: asyncio.subprocess.Process | None = None
         self._spec: LoadSpec | None = None
         self._load_id = 0
-        self._changed = asyncio.Event()
+        self._changed, self._is_new = asyncio.Event(), asyncio.Event()
         self._life: asyncio.Task[None] | None = None
 
     @property
@@ -66,6 +66,7 @@ class EngineClient:
     def load(self, spec: LoadSpec) -> None:
         """Load a model in place of the former one, which has nothing more to load or say. `status` follows."""
         self._spec = spec
+        self._is_new.set()
         for id_ in (self._load_id, *self._waiting):
             self._send({"op": "cancel", "id": id_})
         self._set(Status(State.LOADING, f"loading {self._name}"))
@@ -84,7 +85,7 @@ class EngineClient:
             if self.status.state is State.FAILED:
                 raise EngineDown(self.status.message)
             if self.status.state is State.DOWN:
-                raise EngineDown(f"{self.status.message}: is there enough memory for {self._name}, and is it intact?")
+                raise EngineDown(with_remedy(self.status.message))
             self._changed.clear()
             await self._changed.wait()
         return self.status.info
@@ -168,7 +169,7 @@ class EngineClient:
             cause = await process.read(self._process, self._take)
             if time.monotonic() - born > MAX_DELAY_S:
                 delay_s = FIRST_DELAY_S
-            self._bury(f"the engine died ({cause})")
+            self._bury(died(cause, self._name if self._spec and self.status.state is State.LOADING else ""))
             delay_s = await self._restart(delay_s)
             if self._spec:
                 self.load(self._spec)
@@ -176,10 +177,10 @@ class EngineClient:
                 self._set(self._idle)
 
     async def _restart(self, delay_s: float) -> float:
-        """A new process after `delay_s`, or later where none can be started. Returns the next delay."""
+        """A new process after `delay_s` or for another model, or later where none starts. Returns the next delay."""
         while True:
-            await asyncio.sleep(delay_s)
-            delay_s = min(delay_s * 2, MAX_DELAY_S)
+            is_new = await process.pause(delay_s, self._is_new)
+            delay_s = FIRST_DELAY_S if is_new else min(delay_s * 2, MAX_DELAY_S)
             try:
                 self._process = await process.spawn()
             except OSError as error:

@@ -29,7 +29,8 @@ async def spawn(warm: str = "") -> asyncio.subprocess.Process:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=wire.MAX_LINE_BYTES,
-        env={**os.environ, "PYTHONUTF8": "1"},
+        # Where ggml gives up, it would let a debugger write hundreds of lines into the user's terminal.
+        env={"GGML_NO_BACKTRACE": "1", **os.environ, "PYTHONUTF8": "1"},
         start_new_session=True,  # Ctrl-C in a terminal is for the editor's side, which then ends the engine
     )
 
@@ -49,6 +50,16 @@ async def read(process: asyncio.subprocess.Process, take: Callable[[wire.Message
         take(message)
     code = await process.wait()
     return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+async def pause(delay_s: float, cut: asyncio.Event) -> bool:
+    """Wait, but no longer than until `cut` is set from now on. Returns whether it was."""
+    cut.clear()
+    try:
+        await asyncio.wait_for(cut.wait(), delay_s)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def end(process: asyncio.subprocess.Process) -> None:

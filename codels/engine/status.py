@@ -25,3 +25,16 @@ class Status:
     message: str = ""
     fraction: float = 0.0
     info: ModelInfo | None = None
+
+
+_REMEDY = "fetch the model again in case it is damaged, or choose a smaller one in case memory is short"
+
+
+def died(cause: str, loading: str) -> str:
+    """What is said of an engine that is gone; `loading` names the model that it was loading, if any."""
+    said = f"the engine died ({cause})"
+    return with_remedy(f"{said} as it loaded {loading}") if loading else said
+
+
+def with_remedy(message: str) -> str:
+    return message if message.endswith(_REMEDY) else f"{message}: {_REMEDY}"

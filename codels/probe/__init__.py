@@ -40,6 +40,8 @@ class Finding(StrEnum):
     """A chat model that no longer fills in the middle."""
     UNTRAINED = "untrained"
     """The markers are there, and mean nothing to the model."""
+    BROKEN = "broken"
+    """What the model computes is no number."""
 
 
 @dataclass(frozen=True, slots=True)

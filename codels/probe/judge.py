@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 from codels.backends import Score
 from codels.probe import Finding, Form, Kind, Number, Subject, Verdict
@@ -106,7 +106,9 @@ def has_repo(repo: Measured, middle: Measured) -> bool:
 
 def verdict(subject: Subject, table: Table, found: Form | None, is_exchanged: bool, has_repo: bool, n: int) -> Verdict:
     """`found` is the form that fills, or none does; `n` holes are known."""
-    if is_exchanged:
+    if any(math.isnan(value) for measured in table.values() for value in (*measured.means, *measured.ends)):
+        finding = Finding.BROKEN
+    elif is_exchanged:
         finding = Finding.SWAPPED
     elif found:
         finding = Finding.FILLS
@@ -115,6 +117,11 @@ def verdict(subject: Subject, table: Table, found: Form | None, is_exchanged: bo
     numbers = tuple(measured.number for measured in table.values())
     n_holes = min(len(measured.scores) for measured in table.values() if measured.form.kind is not Kind.REPO)
     return Verdict(finding, found or subject.asked[0], has_repo, n_holes, n, numbers)
+
+
+def fmean(values: Sequence[float]) -> float:
+    """As in `statistics`, whose import (fractions, decimals) each start of a process would pay."""
+    return math.fsum(values) / len(values)
 
 
 def _is_better(values: Sequence[float], than: Sequence[float], margin: float) -> bool:

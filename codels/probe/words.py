@@ -17,12 +17,14 @@ _CANNOT = {
     "again or fetch another one",
     Finding.LOST: "it is an instruct variant that lost fill-in-the-middle: use the base model for completion",
     Finding.UNTRAINED: "its fill-in-the-middle markers exist but were never trained: choose another model",
+    Finding.BROKEN: "what it computes is no number, so the file is damaged: fetch it again, or choose another model",
 }
 
 
 def reason(verdict: Verdict) -> str:
     """Why the model cannot fill in the middle, with the remedy and the numbers."""
-    return f"{_CANNOT[verdict.finding]} ({numbers(verdict)})"
+    said = _CANNOT[verdict.finding]
+    return said if verdict.finding is Finding.BROKEN else f"{said} ({numbers(verdict)})"
 
 
 def numbers(verdict: Verdict) -> str:
@@ -48,13 +50,14 @@ def lines(verdict: Verdict) -> Iterator[str]:
     else:
         yield f"✗ does not fill in the middle: {reason(verdict)}; {BLIND}"
         yield "    `probe = false` in its card makes codels believe the card instead"
+    width = max((len(name(number.form)) for number in verdict.numbers), default=0)
     for number in verdict.numbers:
         if number.form.kind is not Kind.REPO:
-            said = f"{name(number.form):<34} {number.mean:6.2f} nats a token, ends with a chance of "
+            said = f"{name(number.form):<{width}} {number.mean:6.2f} nats a token, ends with a chance of "
             yield f"    {said}{math.exp(number.end):.0%}"
     if (repo := verdict.number(Kind.REPO)) is not None:
         said = "other files are read" if verdict.has_repo else "other files do not help, so they are not shown"
-        yield f"    {name(repo.form):<34} {repo.mean:6.2f} nats a token: {said}"
+        yield f"    {name(repo.form):<{width}} {repo.mean:6.2f} nats a token: {said}"
 
 
 def name(form: Form) -> str:

@@ -63,6 +63,8 @@ class ModelCard:
     """Where its makers published it."""
     sources: tuple[str, ...] = ()
     """Where the card's facts are from."""
+    note: str = ""
+    """Why the model does less than others, for people."""
     parameters: int = 0
     layers: int = 0
     kv_heads: int = 0

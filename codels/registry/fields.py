@@ -103,6 +103,7 @@ CARD_FIELDS: dict[str, Field] = {
     "license_note": _TEXT,
     "repo": _REPO,
     "sources": (_is_texts, "a list of texts"),
+    "note": _TEXT,
     "parameters": _NUMBER,
     "layers": _NUMBER,
     "kv_heads": _NUMBER,

@@ -11,6 +11,8 @@ from codels import records
 from codels.errors import UserError
 from codels.registry import card, store
 from codels.registry.card import ModelCard, ModelFile
+from codels.registry.fields import CARD_FIELDS
+from codels.settings import AUTO
 
 MARK = "# Written by `codels models add`; `codels models rm` removes it. Without this line it is yours alone.\n"
 
@@ -30,16 +32,30 @@ def written(id_: str) -> ModelCard | None:
     return found if found and found.id == id_ else None
 
 
-def write(id_: str, facts: Mapping[str, object], files: Iterable[ModelFile], note: str = "") -> Path:
-    """At once, over one that `add` wrote before; `note` is for people. Raises `UserError` if another card is there."""
+def check(id_: str) -> None:
+    """Raises `UserError` where no card can have that id."""
+    is_good, wanted = CARD_FIELDS["id"]
+    if not is_good(id_):
+        raise UserError(f"id must be {wanted}, not {id_!r:.60}: choose one with --id")
+    if id_ == AUTO:
+        raise UserError(f"{AUTO} leaves the choice of a model to codels: choose another name with --id")
+
+
+def write(id_: str, facts: Mapping[str, object], files: Iterable[ModelFile]) -> Path:
+    """At once, over one that `add` wrote before. Raises `UserError` where another card is there, or none can be."""
+    check(id_)
     rows = {"id": id_, **{key: value for key, value in facts.items() if value}}
-    head = MARK + (f"# {note}\n" if note else "")
-    text = head + _lines(rows) + "".join(f"\n[[files]]\n{_lines(_known(file))}" for file in files)
+    text = MARK + _lines(rows) + "".join(f"\n[[files]]\n{_lines(_known(file))}" for file in files)
     path = place(id_)
-    card.parse(text, str(path))  # an id that no card can have shows here
-    if path.exists() and written(id_) is None:
-        raise UserError(f"{path} exists, but its card is broken or another model's: choose another name with --id")
-    records.write(path, text)
+    card.parse(text, str(path))
+    if text != text.encode("utf-8", "replace").decode():
+        raise UserError("the file's name is not UTF-8, which a card must be: give it another name")
+    try:
+        if path.exists() and written(id_) is None:
+            raise UserError(f"{path} exists, but its card is broken or another model's: choose another name with --id")
+        records.write(path, text)
+    except OSError as error:
+        raise UserError(f"the card {path} cannot be written: {error.strerror or error}") from error
     return path
 
 

@@ -83,11 +83,16 @@ def find(name: str) -> ModelCard:
     path = Path(name).expanduser()
     if not path.is_file() and (models_folder() / name).is_file():
         path = models_folder() / name
-    if path.suffix in _BACKEND_OF:
-        family = "codels" if path.suffix == ".json" else ""
+    backend = _BACKEND_OF.get(path.suffix.lower())
+    if backend:
+        family = "codels" if backend == "fake" else ""
         order = Order.SPM if family else Order.PSM
         files = tuple(ModelFile(part) for part in splits.parts(str(path.absolute())))
-        return ModelCard(path.name, _BACKEND_OF[path.suffix], files, family=family, order=order)
+        return ModelCard(path.name, backend, files, family=family, order=order)
+    card_path = cards_folder() / f"{bare}.toml"
+    skipped = next((problem for problem in user_cards()[1] if f" {card_path} " in problem), "")
+    if skipped:
+        raise UserError(f"there is no model {name!r}: {skipped}")
     raise UserError(
         f"there is no model {name!r}; `codels models list` shows those that there are, or name the path of a .gguf file"
     )
@@ -121,7 +126,11 @@ def files(model: ModelCard) -> dict[Path, ModelFile]:
     path = place(model, missing[0])
     if missing[0] in model.adapters:
         raise ModelError(f"the adapter {path} does not exist; correct its path in the card of {model.id}, or remove it")
-    raise ModelError(f"the model file {path} does not exist; name another one in codels.model")
+    said = f"the model file {path} {'is no file' if path.exists() else 'does not exist'}"
+    if model.id == path.name:
+        raise ModelError(f"{said}; name another one in codels.model")
+    removes = f"`codels models rm {model.id}` removes one that `add` wrote"
+    raise ModelError(f"{said}; correct its path in the card of {model.id} ({removes})")
 
 
 def adapters(model: ModelCard) -> tuple[tuple[str, float], ...]:
@@ -152,4 +161,5 @@ def remedy(model: ModelCard) -> str:
         return "install codels again"
     if any(file.repo for file in model.all_files):
         return f"`codels models rm {model.id}`, then pull it again"
-    return "fetch the file again, or correct its card"
+    anew = f"where `add` wrote it: `codels models rm {model.id}`, then add it"
+    return f"fetch the file again, or correct its card ({anew})"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,40 @@ def test_a_file_that_is_no_model(tmp_path: Path, make: Callable[[Path], Path], w
     assert str(path) in str(caught.value)
     assert words in str(caught.value)
     assert any(verb in str(caught.value) for verb in ("etch", "name ", "convert")), "there is no remedy"
+
+
+def _header(version: int, architecture: str) -> bytes:
+    """A file that says nothing but of which architecture it is."""
+    key, value = (struct.pack("<Q", len(text)) + text for text in (b"general.architecture", architecture.encode()))
+    return b"GGUF" + struct.pack("<IQQ", version, 0, 1) + key + struct.pack("<I", 8) + value
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (_header(99, "llama"), "does not know its kind: this GGUF file is version 99"),
+        (_header(3, "llama9000"), "does not know its kind: unknown model architecture: 'llama9000'. A newer one may"),
+        (_header(3, "clip"), "it reads pictures for another model and writes no text. Choose another model"),
+    ],
+)
+def test_a_file_that_is_whole_is_not_called_truncated(tmp_path: Path, data: bytes, words: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        _load(_holding(data)(tmp_path))
+    assert words in str(caught.value)
+    assert "truncated" not in str(caught.value)
+
+
+def test_a_reason_names_no_functions_of_the_library(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as caught:
+        _load(_holding(_WHOLE[:-100])(tmp_path))
+    assert "llama_" not in str(caught.value).replace(str(tmp_path), "")
+    assert "is not within the file bounds, model is corrupted or incomplete. Fetch" in str(caught.value)
+
+
+def test_a_name_that_is_no_text_loads(tmp_path: Path, opened: Opened) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.gguf")
+    path.symlink_to(BUILT_IN)
+    assert opened(LoadSpec("llama.cpp", str(path))).info.context_window
 
 
 def test_a_bad_file_leaves_the_library_working(tmp_path: Path, open_llama: Open) -> None:

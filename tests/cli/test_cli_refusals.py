@@ -39,7 +39,10 @@ REFUSED = [
     (["complete", "app.py:5:17", "--model", "x" * 5000], "File name too long"),
     (["complete", "app.py:5:17", "--model", "cut.gguf"], "cut.gguf cannot be loaded, it may be truncated"),
     (["complete", "app.py:5:17", "--model", "text.gguf"], "text.gguf is not a GGUF file"),
-    (["complete", "app.py:5:17", "--model", "crash.json"], "the engine died (exit code 11): is there enough memory"),
+    (
+        ["complete", "app.py:5:17", "--model", "crash.json"],
+        "(exit code 11) as it loaded crash.json: fetch the model",
+    ),
     (["models", "info", "nothing"], "there is no model 'nothing'; `codels models list` shows"),
     (["models", "path", "nothing.gguf"], "nothing.gguf does not exist"),
     (["models", "pull", "codels-tiny"], "codels-tiny is not on the hub: there is nothing to pull"),

@@ -6,6 +6,8 @@ import asyncio
 import itertools
 import os
 import signal
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -100,14 +102,14 @@ class _Delays:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.found: list[float] = []
-        sleep = asyncio.sleep
+        wait_for = asyncio.wait_for
 
-        async def noting(delay_s: float, *arguments: Any) -> Any:
+        async def noting(awaitable: Any, delay_s: float) -> Any:
             if delay_s in DELAYS_S:
                 self.found.append(delay_s)
-            return await sleep(delay_s, *arguments)
+            return await wait_for(awaitable, delay_s)
 
-        monkeypatch.setattr(client_module.asyncio, "sleep", noting)
+        monkeypatch.setattr(process.asyncio, "wait_for", noting)
 
 
 def test_a_crash_on_each_load_backs_off_and_recovers(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,6 +142,28 @@ def test_an_engine_that_lived_long_is_restarted_at_once(script: Script, monkeypa
 
     run(test())
     assert delays.found == [DELAYS_S[0]] * 3
+
+
+def test_another_model_does_not_wait_for_the_one_that_kills(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "FIRST_DELAY_S", 3600.0)
+
+    async def test() -> None:
+        async with engine(script(dies_loading=True), is_ready=False) as e:
+            with pytest.raises(EngineDown, match=r"as it loaded model\.json: fetch the model again in case it is dam"):
+                await e.ready()
+            e.load(replace(script(), threads=2))
+            await e.until_state(State.READY)
+            assert (await e.say())[0] == "x + 1\n"
+
+    run(test())
+
+
+def test_an_abort_of_the_library_writes_no_backtrace(script: Script) -> None:
+    async def test() -> None:
+        async with engine(script()) as e:
+            assert b"GGML_NO_BACKTRACE=1" in Path(f"/proc/{e.pid}/environ").read_bytes().split(b"\0")
+
+    run(test())
 
 
 def test_a_process_that_cannot_be_started_is_tried_again(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:

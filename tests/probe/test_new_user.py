@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tiny_user import MODELS, Codels, app
 
-from codels.registry import mycards, store
+from codels.registry import store
 
 pytestmark = pytest.mark.model
 
@@ -57,6 +57,8 @@ def test_a_card_says_why_its_model_only_sees_what_is_before_the_caret(home: Path
     said = codels("models", "add", "some.gguf")
     assert said.out.startswith("some can be used now (family plain, order psm)")
     assert "its markers for prefix and suffix are swapped" in said.err
-    text = (store.cards_folder() / "some.toml").read_text("utf-8")
-    assert text.startswith(mycards.MARK + "# its markers for prefix and suffix are swapped")
+    assert store.find("some").note.startswith("its markers for prefix and suffix are swapped")
     assert codels("complete", app(home), "--model", "some").err == ""
+    doctor = codels("doctor", "some")
+    assert (doctor.code, doctor.err) == (1, "")
+    assert "✗ does not fill in the middle: its markers for prefix and suffix are swapped" in doctor.out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,6 +151,26 @@ def test_what_is_right_is_found_right(home: Path, codels: Codels, name: str) -> 
     assert bool(said.err) == bool(sentence)
     assert "✓ fills in the middle: family " in said.out
     assert said.code == 0
+
+
+def test_weights_that_are_no_numbers_are_told(home: Path, codels: Codels) -> None:
+    whole = (MODELS / "llama.gguf").read_bytes()
+    (home / "m.gguf").write_bytes(whole[: len(whole) // 2].ljust(len(whole), b"\xff"))
+    said = codels("models", "add", "m.gguf")
+    assert (said.code, said.out) == (2, "")
+    assert "m was not added: what it computes is no number, so the file is damaged: fetch it again" in said.err
+    said = codels("complete", app(home), "--model", "m.gguf")
+    assert (said.code, said.out) == (1, "")
+    assert "no suggestion: what the model computes is no number, so its file is damaged: fetch it again" in said.err
+
+
+def test_a_file_that_took_the_place_of_another_is_looked_at(home: Path, codels: Codels) -> None:
+    """Of the same size."""
+    shutil.copyfile(MODELS / "qwen2.gguf", home / "m.gguf")
+    codels("models", "add", "m.gguf")
+    assert codels("complete", app(home), "--model", "m") == (0, "harvest\n", "")
+    shutil.copyfile(MODELS / "untrained.gguf", home / "m.gguf")
+    assert "were never trained: choose another model" in codels("complete", app(home), "--model", "m").err
 
 
 def test_a_truncated_file(home: Path, codels: Codels) -> None:

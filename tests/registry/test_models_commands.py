@@ -77,7 +77,11 @@ def test_a_list_and_a_card_for_people(capsys: pytest.CaptureFixture[str]) -> Non
     said = capsys.readouterr().out
     assert "license note     Not for rockets.\n" in said
     assert "quantisations    Q8_0\n" in said
-    assert "size bytes" not in said
+    assert "\nsize " not in said
+    assert commands.info("codels-tiny", is_json=False) == 0
+    said = capsys.readouterr().out
+    assert "is here          yes\n" in said
+    assert "size             10.1 MB\n" in said
     assert commands.info("m", is_json=True) == 0
     assert json.loads(capsys.readouterr().out)["is_here"] is False
 

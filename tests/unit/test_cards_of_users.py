@@ -69,6 +69,25 @@ def test_a_broken_card_is_named_and_skipped(home: Path, data: bytes, words: str)
     assert problem.endswith("; it is skipped")
 
 
+def test_who_names_a_model_with_a_broken_card_hears_of_it(home: Path) -> None:
+    put(home / "cards" / "mine.toml", b"id = ]")
+    with pytest.raises(UserError, match=r"there is no model 'mine': the model card .*mine\.toml is not valid: "):
+        store.find("mine")
+    with pytest.raises(UserError, match="there is no model 'ine'; "):
+        store.find("ine")
+
+
+def test_a_file_that_is_none_is_named_with_its_card(home: Path) -> None:
+    put(home / "cards" / "x.toml", CARD.format(id="mine", path=home / "cards").encode())
+    with pytest.raises(ModelError, match=r"cards is no file; correct its path in the card of mine \("):
+        store.locate(store.find("mine"))
+
+
+@pytest.mark.parametrize("name", ["m.GGUF", "m.gguf"])
+def test_a_path_is_a_model_however_its_name_is_written(home: Path, name: str) -> None:
+    assert store.find(str(home / name)).backend == "llama.cpp"
+
+
 def test_a_folder_in_place_of_a_card_is_skipped(home: Path) -> None:
     (home / "cards" / "x.toml").mkdir()
     found, (problem,) = store.user_cards()

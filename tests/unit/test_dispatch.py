@@ -103,7 +103,7 @@ REJECTED = [
     # what is here, the machine, who is rejected, words of why
     (ALL, CPU, "seven", "a line takes about 4.2 s on the CPU (estimated), over the limit of 1 s"),
     (ALL, UNPLUGGED, "half", "over the limit of 0.25 s on battery"),
-    (ALL, CPU, "half", "one comes first"),
+    (ALL, CPU, "half", "smaller than one"),
     (ALL, with_gpu(8), "seven", "needs 8.3 GB, RTX (CUDA) has 8.0 GB free"),
     (ALL, with_gpu(0.5), "seven", "needs 8.3 GB, RTX (CUDA) has 500.0 MB free; a line takes about 4.2 s"),
     (ALL, with_gpu(24, capability="3.7"), "seven", "RTX (CUDA) has compute capability 3.7, 5.0 is the least; a line"),

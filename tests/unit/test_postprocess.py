@@ -39,6 +39,12 @@ PYTHON = [
     (DEF + "‸\n", "return x\n\n\ndef g():", "return x"),
     (DEF + "‸\n", "\n    return x", NOTHING),
     ("x = 1‸\n", "\ny = 2", NOTHING),
+    # --- no text
+    ("x = ‸", "a�", NOTHING),
+    ("x = ‸", "\x00\ny", NOTHING),
+    ("x = ‸", "\x1b[31m", NOTHING),
+    ("x = foo(‸", "1,\n  �", "1,"),
+    ("x = ‸", "'ü😀\t\u3000'", "'ü😀\t\u3000'"),
     # --- a block
     ("def f(x):‸", "\n    y = x\n    return y\n\n\ndef g():\n    pass", "\n    y = x\n    return y"),
     ("def f(x):\n    ‸", "y = x\n    return y\n\n\ndef g():", "y = x\n    return y"),

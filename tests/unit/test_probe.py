@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -29,6 +30,7 @@ PSM, SPM = f"{PRE}…{SUF}…{MID}", f"{PRE}{SUF}…{MID}…"
 PSM_SWAPPED, SPM_SWAPPED = f"{SUF}…{PRE}…{MID}", f"{SUF}{PRE}…{MID}…"
 REFACT = PSM_SWAPPED
 BESIDE = "suffix before the prefix"
+NO_NUMBER = (math.nan, math.nan)
 REPO = f"<repo_name>…<file_sep>…<file_sep>{PSM}"
 
 
@@ -77,6 +79,8 @@ FINDINGS = [
     ({PSM: (-2.0, -8.5)}, Finding.UNTRAINED, Order.PSM, False),  # it sees the name and knows no end
     ({PSM: (-1.6, -4.0)}, Finding.FILLS, Order.PSM, False),  # in its place the suffix is worth more than anywhere else
     ({PSM: (-1.6, -4.0), BESIDE: (-1.2, -9.0)}, Finding.UNTRAINED, Order.PSM, False),
+    ({"…": NO_NUMBER, PSM: NO_NUMBER}, Finding.BROKEN, Order.PSM, False),
+    ({PSM: NO_NUMBER, SPM: GOOD}, Finding.BROKEN, Order.PSM, False),
     ({PSM_SWAPPED: GOOD}, Finding.SWAPPED, Order.PSM, False),
     ({PSM: FAIR, PSM_SWAPPED: GOOD}, Finding.SWAPPED, Order.PSM, False),
     ({PSM: (-0.6, -0.2), PSM_SWAPPED: GOOD}, Finding.FILLS, Order.PSM, False),  # a little better is no proof

@@ -61,7 +61,7 @@ def test_with_others_the_machine_is_waited_for(carded: Carded) -> None:
     selection = select(Settings(), machine=MACHINE)
     assert not selection.is_open
     assert chosen(selection) == "mine"
-    assert selection.choices[Role.COMPLETION].rejected == {"codels-tiny": "mine comes first"}
+    assert selection.choices[Role.COMPLETION].rejected == {"codels-tiny": "smaller than mine"}
 
 
 def test_one_that_cannot_be_loaded_is_left_out_unless_it_is_named(carded: Carded) -> None:
