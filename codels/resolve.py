@@ -32,8 +32,8 @@ def resolve(card: ModelCard, info: ModelInfo, verdict: Verdict | None = None) ->
 def subject(card: ModelCard, info: ModelInfo) -> Subject | None:
     """What the probe is to find out; None where it cannot, or where nobody says that the model fills in the middle."""
     family, language = FAMILIES.get(card.family), language_for(card.languages)
-    is_plain = family and (not family.markers or family.opening)
-    if is_plain or info.has_encoder or not (card.probe and info.can_score and language):
+    is_other_kind = family and (not family.markers or bool(family.opening) is not info.has_encoder)
+    if is_other_kind or not (card.probe and info.can_score and language):
         return None
     known = set(info.markers)
     written = tuple(_forms([family], known, card.order)) if family else ()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from codels import splits
+from codels.errors import ModelError
 
 _MAX_KEYS = 4096
 _MAX_BYTES = 1 << 20
@@ -48,6 +49,19 @@ def read(path: Path) -> FileShape:
             return shape(metadata(file), size)
     except (OSError, ValueError, struct.error, OverflowError, MemoryError):
         return FileShape(size)
+
+
+def check(path: Path) -> None:
+    """Raises `ModelError` where it cannot be a GGUF file."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ModelError(f"the model file {path} cannot be read: {error.strerror}; name another one") from error
+    if not magic:
+        raise ModelError(f"{path} is empty. Fetch the file again")
+    if magic != b"GGUF":
+        raise ModelError(f"{path} is not a GGUF file (it begins with {magic!r}); convert it, or name another one")
 
 
 def shape(values: Mapping[str, Any], size_bytes: int) -> FileShape:

@@ -61,7 +61,7 @@ class Loaded:
 
 def open_planned(spec: LoadSpec, on_progress: OnProgress) -> Loaded:
     """Load a GGUF file. Raises `ModelError` with the reason in words."""
-    _check_file(Path(spec.path))
+    ggufshape.check(Path(spec.path))
     shape = ggufshape.read(Path(spec.path))
     wishes = Wishes(spec.context_window, spec.gpu_layers, spec.max_window, branch_cells(spec))
     plan = choose(shape, llamadevices.found(), wishes)
@@ -145,16 +145,3 @@ def _remedied(reason: str) -> str:
     if _NO_LANGUAGE_MODEL in reason:
         return "it reads pictures for another model and writes no text. Choose another model"
     return f"it may be truncated: {reason}. Fetch the file again"
-
-
-def _check_file(path: Path) -> None:
-    """Raises `ModelError` where it cannot be a GGUF file."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise ModelError(f"the model file {path} cannot be read: {error.strerror}; name another one") from error
-    if not magic:
-        raise ModelError(f"{path} is empty. Fetch the file again")
-    if magic != b"GGUF":
-        raise ModelError(f"{path} is not a GGUF file (it begins with {magic!r}); convert it, or name another one")

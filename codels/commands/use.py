@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from codels.backends import ggufshape
 from codels.core import Role
 from codels.dispatch import skills
 from codels.dispatch.selection import find, is_missing
@@ -43,7 +44,9 @@ def _notes(name: str, card: ModelCard, role: Role) -> list[str]:
             *filter(None, [misfit]),
             f"{card.id} is not on this machine yet: {fetch}; until then another one serves",
         ]
-    find(_remembered(name, card))  # whose file is there, and may be damaged
+    found = find(_remembered(name, card))  # whose file is there, and may be damaged
+    if found.backend == "llama.cpp":
+        ggufshape.check(store.locate(found))
     return [misfit] if misfit else []
 
 

@@ -18,13 +18,20 @@ _PLACE = Place(path="shop.py", repo="shop", language="python")
 def prompt(form: Form, hole: Hole) -> Prompt:
     """What the model is shown; the hole's middle belongs behind it."""
     if form.kind is Kind.PLAIN:
-        # With its begin token where it wants one: the suffix alone is to make the difference.
-        return render(plain(form.row.bos), Order.PSM, Window(hole.prefix, ""), _PLACE)
+        return _without(form, hole.prefix)
     if form.kind is Kind.BESIDE:
-        return render(plain(form.row.bos), Order.PSM, Window(f"{hole.suffix}\n{hole.prefix}", ""), _PLACE)
+        return _without(form, f"{hole.suffix}\n{hole.prefix}")
     snippets = (hole.snippet,) if form.kind is Kind.REPO and hole.snippet else ()
     family = swapped(form.row) if form.kind is Kind.SWAPPED else form.row
     return render(family, form.order, Window(hole.prefix, hole.suffix, snippets), _PLACE)
+
+
+def _without(form: Form, prefix: str) -> Prompt:
+    """No suffix: that alone is to make the difference. So a begin token stays, where the family wants one, and an
+    encoder's marker, without which its decoder knows of no hole.
+    """
+    family = form.row if form.row.opening else plain(form.row.bos)
+    return render(family, Order.PSM, Window(prefix, ""), _PLACE)
 
 
 def plain(has_bos: bool) -> Family:

@@ -171,6 +171,8 @@ USES = [
     (["first", "--role", "embed"], 2, "", "first was made for fim, not for embed: it gives no vectors"),
     (["nothing"], 2, "", "there is no model 'nothing'; `codels models list` shows"),
     (["nothing.gguf"], 2, "", "nothing.gguf does not exist"),
+    (["page.gguf"], 2, "", "page.gguf is not a GGUF file (it begins with b'<htm'); convert it, or name another one"),
+    (["empty.gguf"], 2, "", "empty.gguf is empty. Fetch the file again"),
     (["first", "--role", "sing"], 2, "", "invalid choice"),
 ]
 
@@ -178,6 +180,8 @@ USES = [
 @pytest.mark.parametrize(("arguments", "code", "out", "err"), USES, ids=lambda value: repr(value)[:40])
 def test_choosing_says_what_it_does(home: Home, arguments: list[str], code: int, out: str, err: str) -> None:
     home.add("first")
+    (home.folder / "page.gguf").write_text("<html>")
+    (home.folder / "empty.gguf").touch()
     said = home.codels("models", "use", *arguments)
     assert said.returncode == code
     assert out in said.stdout

@@ -143,6 +143,12 @@ def test_of_families_with_the_same_markers_the_model_chooses(
     assert (verdict.can_fill, verdict.form) == (True, form(family, order))
 
 
+@pytest.mark.parametrize(("score", "finding"), [(GOOD, Finding.FILLS), (PLAIN, Finding.UNTRAINED)])
+def test_an_encoder_is_asked_with_its_marker_each_time(score: tuple[float, float], finding: Finding) -> None:
+    model = Model({"…<extra_id_0>…": score, "…<extra_id_0>": PLAIN, "…": GOOD})
+    assert found(model, Subject((form("codet5p"),))).finding is finding
+
+
 def test_forms_that_write_the_same_are_asked_once() -> None:
     model = Model({PSM: GOOD})
     found(model, Subject((form(), form("starcoder"), form("stable-code"), form("granite"))))
