@@ -98,10 +98,13 @@ class Chooser:
 
 
 async def watch(changed: Callable[[], None]) -> None:
-    """Call `changed` after `codels models use`, a pull, or a new card. Runs until it is cancelled."""
+    """Call `changed` after `codels models use`, a pull, or a new card. Runs until it is cancelled, whatever happens."""
     seen = choices.stamp()
     while True:
         await asyncio.sleep(WATCH_S)
-        if (now := choices.stamp()) != seen:
-            seen = now
-            changed()
+        try:
+            if (now := choices.stamp()) != seen:
+                seen = now
+                changed()
+        except Exception as error:  # our own mistake: the next change is seen all the same
+            log.error("%s while models changed", type(error).__name__)

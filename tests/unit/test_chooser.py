@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -156,6 +157,27 @@ def test_an_engine_that_does_not_say_is_asked_again_the_next_time(
         assert heard.n_asked == 2
 
     asyncio.run(test())
+
+
+def test_the_watch_outlives_what_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps = itertools.count()
+    heard: list[int] = []
+
+    def changed() -> None:
+        heard.append(len(heard))
+        if len(heard) == 1:
+            raise RecursionError
+
+    monkeypatch.setattr(module, "WATCH_S", 0.001)
+    monkeypatch.setattr(module.choices, "stamp", lambda: next(stamps))
+
+    async def test() -> None:
+        watching = asyncio.create_task(module.watch(changed))
+        while len(heard) < 3:
+            await asyncio.sleep(0.001)
+        watching.cancel()
+
+    asyncio.run(asyncio.wait_for(test(), 10))
 
 
 class _Battery:
