@@ -124,7 +124,7 @@ class EngineClient:
 
     async def _ask(self, question: wire.Message, cancel: CancelToken, max_ms: int) -> AsyncGenerator[wire.Message]:
         """The messages that answer a question, up to its last one."""
-        if self.status.state is not State.READY and (question["op"] != "devices" or self.status.state is State.DOWN):
+        if self.status.state is not State.READY and (question["op"] != "devices" or process.is_dead(self._process)):
             raise EngineDown(self.status.message)
         id_, messages = question["id"], asyncio.Queue[wire.Message | None]()
         self._waiting[id_] = messages
@@ -169,8 +169,7 @@ class EngineClient:
             assert self._process is not None
             born = time.monotonic()
             cause = await process.read(self._process, self._take)
-            if time.monotonic() - born > MAX_DELAY_S:
-                delay_s = FIRST_DELAY_S
+            delay_s = FIRST_DELAY_S if time.monotonic() - born > MAX_DELAY_S else delay_s
             self._bury(self._gpu_deaths.after(cause, self._spec, self.status))
             delay_s = await self._restart(delay_s)
             if self._spec:

@@ -35,7 +35,7 @@ class GpuDeaths:
             return Status(State.DOWN, died(cause, name if status.state is State.LOADING else ""))
         when = f"at the first work of {name} on" if status.info else f"while it loaded {name} onto"
         notice = self._problems[spec.gpu_layers] = (
-            f"{died(cause, '')} {when} {status.gpu}: the CPU is used instead; is the GPU's driver up to date, and made for this "
-            "llama-cpp-python? codels.gpu_layers 0 spares the try"
+            f"{died(cause, '')} {when} {status.gpu}: the CPU is used instead; is the GPU's driver up to date, and made "
+            "for this llama-cpp-python? codels.gpu_layers 0 spares the try"
         )
         return Status(State.LOADING, notice, notice=notice)

@@ -73,6 +73,20 @@ def test_killed_while_loading(script: Script) -> None:
     run(test())
 
 
+def test_what_is_asked_between_two_lives_is_answered_at_once(script: Script) -> None:
+    """Also where another model is to be loaded then."""
+
+    async def test() -> None:
+        async with engine(script()) as e:
+            await _kill(e)
+            e.load(script("other"))
+            with pytest.raises(EngineDown):
+                await asyncio.wait_for(e.devices(), 5)
+            await e.ready()
+
+    run(test())
+
+
 def test_killed_twice_at_once(script: Script) -> None:
     """The second time before the new process has loaded anything."""
 
