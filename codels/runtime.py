@@ -44,9 +44,9 @@ class Runtime:
     ) -> None:
         self._on_notice = on_notice
         self._on_missing = on_missing or self._tell_missing
-        self._serving = Serving(on_status, self._tell, self._give_up)
+        self._serving = Serving(on_status, self._tell, self._give_up, self._leave_gpus)
         self.engine = self._serving.engine
-        self._pool = Pool()
+        self._pool = Pool(lambda: EngineClient(self._tell_notice))
         self._chooser = Chooser(self.engine.devices, self._take)
         self._completer = Completer(self.engine)
         self.settings = Settings()
@@ -153,9 +153,16 @@ class Runtime:
         """A model that the dispatcher has chosen and that cannot be loaded gives way to the next one."""
         self._chooser.give_up(self.choices[Role.COMPLETION], why)
 
+    def _leave_gpus(self) -> None:
+        self._chooser.leave_gpus()
+
     def _tell_missing(self, card: ModelCard) -> None:
         fetch = f"`codels models pull {card.id}` fetches it"
         self._tell(f"{card.id} is not on this machine: {fetch}, and until then another one serves")
+
+    def _tell_notice(self, status: Status) -> None:
+        if status.notice:
+            self._tell(status.notice)
 
     def _tell(self, notice: str) -> None:
         if notice not in self._told:

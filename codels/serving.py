@@ -21,17 +21,23 @@ from codels.settings import Settings
 
 
 class Serving:
-    """`on_status` hears every change, `tell` sentences for the user, `on_broken` why a model cannot be loaded.
+    """`on_status` hears every change, `tell` sentences for the user, `on_broken` why a model cannot be loaded,
+    `on_gpu_death` that the engine died of a GPU.
 
     `model` is None until it can be used; `status` says why. `meter` measures it. Belongs to one event loop.
     """
 
     def __init__(
-        self, on_status: Callable[[Status], None], tell: Callable[[str], None], on_broken: Callable[[str], None]
+        self,
+        on_status: Callable[[Status], None],
+        tell: Callable[[str], None],
+        on_broken: Callable[[str], None],
+        on_gpu_death: Callable[[], None],
     ) -> None:
         self._on_status = on_status
         self._tell = tell
         self._on_broken = on_broken
+        self._on_gpu_death = on_gpu_death
         self.engine = EngineClient(self._follow)
         self.card: ModelCard | None = None
         self.model: Model | None = None
@@ -79,12 +85,14 @@ class Serving:
         (self._examiner.give_up if status.state is State.DOWN else self._examiner.stop)()
         if status.info and self.card:
             self._examiner.begin(self.card, status.info, partial(self._use, self.card, status.info))
-        if status.state is State.FAILED:
-            self._tell(status.message)
+        if status.state is State.FAILED or status.notice:
+            self._tell(status.notice or status.message)
         if not self._checking:
             self._on_status(status)
         if self.card and (status.state is State.FAILED or (status.state is State.DOWN and was_loading)):
             self._on_broken(status.message)
+        if status.notice:
+            self._on_gpu_death()
 
     def _use(self, card: ModelCard, info: ModelInfo, verdict: Verdict | None) -> None:
         self.verdict = verdict

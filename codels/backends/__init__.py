@@ -46,6 +46,8 @@ class LoadSpec:
     gpu_layers: int | None = None
     """None: chosen for the machine; 0: the CPU alone."""
     adapters: tuple[Adapter, ...] = ()
+    gpu_problem: str = ""
+    """Why no GPU is to be used, whatever `gpu_layers` says, for people; empty: nothing speaks against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,10 @@ class Embedder(Protocol):
         ...
 
 
-OnProgress = Callable[[float], bool]
-"""Told the fraction loaded, from 0 to 1; loading stops when it answers False."""
+OnProgress = Callable[[float, str], bool]
+"""Told the fraction loaded, from 0 to 1, and the GPU that takes it (empty: the CPU). Loading stops when it answers
+False. Who loads onto a GPU says so before it does: it may be the process' last word.
+"""
 
 Loader = Callable[[LoadSpec, OnProgress], Backend]
 

@@ -1,7 +1,8 @@
 """A scripted model: its file is JSON, its tokens are characters. Tests and editors' demonstrations use it.
 
     {"answers": {"def add(a, b):\\n    ": "return a + b"}, "load_ms": 0, "step_ms": 0,
-     "prefill_ms": {"slow = ": 1000}, "dies_on": "", "dies_loading": false, "chat_template": false,
+     "prefill_ms": {"slow = ": 1000}, "dies_on": "", "dies_loading": false, "gpu": "", "dies_on_gpu": false,
+     "dies_working_on_gpu": false, "chat_template": false,
      "scores": {"<|fim_prefix|>…<|fim_suffix|>…<|fim_middle|>": [-0.1, -0.2]}, "score_ms": 0}
 
 The answer is the one whose key ends the text before the caret (the longest wins; "" matches always), and so is
@@ -15,6 +16,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -38,8 +40,9 @@ def load(spec: LoadSpec, on_progress: OnProgress) -> FakeModel:
         raise ModelError(f"cannot read the script {spec.path}: {error}; it must be JSON") from error
     if not _is_script(script):
         raise ModelError(f"the script {spec.path} must be an object whose 'answers' are texts or lists of texts")
-    _pretend_to_load(script, on_progress)
-    return FakeModel(spec, script)
+    gpu = "" if spec.gpu_problem or spec.gpu_layers == 0 else script.get("gpu", "")
+    _pretend_to_load(script, on_progress, gpu)
+    return FakeModel(spec, script, gpu)
 
 
 def _is_script(script: object) -> bool:
@@ -50,27 +53,32 @@ def _is_script(script: object) -> bool:
     )
 
 
-def _pretend_to_load(script: dict[str, Any], on_progress: OnProgress) -> None:
+def _pretend_to_load(script: dict[str, Any], on_progress: OnProgress, gpu: str) -> None:
+    on_progress(0.0, gpu)
     if script.get("dies_loading"):
         os._exit(11)
+    if gpu and script.get("dies_on_gpu"):
+        signal.raise_signal(signal.SIGSEGV)
     n_slices = script.get("load_ms", 0) // _SLICE_MS
     for number in range(n_slices):
         time.sleep(_SLICE_MS / 1000)
-        if not on_progress(number / n_slices):
+        if not on_progress(number / n_slices, gpu):
             raise ModelError("loading was stopped")
-    on_progress(1.0)
+    on_progress(1.0, gpu)
 
 
 class FakeModel:
-    def __init__(self, spec: LoadSpec, script: dict[str, Any]) -> None:
+    def __init__(self, spec: LoadSpec, script: dict[str, Any], gpu: str) -> None:
         known = script.get("markers", spec.markers)
         self._script = script
+        self._is_doomed = bool(gpu) and script.get("dies_working_on_gpu", False)
         self._ids = {marker: -2 - index for index, marker in enumerate(known)}
         self._cached: list[int] = []
         window = spec.context_window or 2048
         markers = tuple(m for m in spec.markers if m in self._ids)
         has_template, can_score = script.get("chat_template", False), "scores" in script
-        self.info = ModelInfo("scripted", window, markers, (), has_template, can_score, can_embed=True)
+        plan = (spec.gpu_problem,) if spec.gpu_problem else ()
+        self.info = ModelInfo("scripted", window, markers, (), has_template, can_score, plan=plan, can_embed=True)
 
     def tokenize(self, part: Part) -> list[int]:
         if not part.special:
@@ -131,6 +139,8 @@ class FakeModel:
     def _answer(self, before: str, seed: int) -> str:
         if (fatal := self._script.get("dies_on")) and before.endswith(fatal):
             os._exit(11)
+        if self._is_doomed:
+            os.abort()
         answer: str | list[str] = _ending(self._script.get("answers", {}), before, "")
         return answer if isinstance(answer, str) else answer[seed % len(answer)]
 

@@ -63,7 +63,7 @@ def open_planned(spec: LoadSpec, on_progress: OnProgress) -> Loaded:
     """Load a GGUF file. Raises `ModelError` with the reason in words."""
     ggufshape.check(Path(spec.path))
     shape = ggufshape.read(Path(spec.path))
-    wishes = Wishes(spec.context_window, spec.gpu_layers, spec.max_window, branch_cells(spec))
+    wishes = Wishes(spec.context_window, spec.gpu_layers, spec.max_window, branch_cells(spec), spec.gpu_problem)
     plan = choose(shape, llamadevices.found(), wishes)
     context, plan, tried = first_fitting(shape, plan, lambda p: _open(spec, p, on_progress))
     return Loaded(context, shape, plan, tried)
@@ -102,11 +102,13 @@ def _open(spec: LoadSpec, plan: Plan, on_progress: OnProgress) -> Context:
     """Load a GGUF file. Raises `ModelError` with the reason in words, `OutOfMemory` where a smaller plan may help."""
     llamalog.listen()
     llama.llama_backend_init()
+    gpu = plan.device if plan.gpus else ""
+    on_progress(0.0, gpu)
     was_stopped = False
 
     def on_fraction(fraction: float, _data: object) -> bool:
         nonlocal was_stopped
-        was_stopped = not on_progress(fraction)
+        was_stopped = not on_progress(fraction, gpu)
         return not was_stopped
 
     progress = llama.llama_progress_callback(on_fraction)

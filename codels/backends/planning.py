@@ -51,13 +51,14 @@ class Wishes:
     """What the user and the card want. `context_window` 0 and `gpu_layers` None: chosen here.
 
     `max_window` is what the card says the model was trained on, 0 where it does not; `n_branch_cells` those that
-    beams need beside the prompts' (`backends/beams.py`).
+    beams need beside the prompts' (`backends/beams.py`); `gpu_problem` why no GPU is to be used.
     """
 
     context_window: int = 0
     gpu_layers: int | None = None
     max_window: int = 0
     n_branch_cells: int = 0
+    gpu_problem: str = ""
 
 
 def choose(shape: FileShape, devices: Devices, wishes: Wishes) -> Plan:
@@ -65,7 +66,9 @@ def choose(shape: FileShape, devices: Devices, wishes: Wishes) -> Plan:
     windows, notes = _windows(shape, wishes)
     n_sequences = FEW_SEQUENCES if 0 < _ram(devices).total_bytes < SMALL_RAM_BYTES else N_SEQUENCES
     gpus = _usable(devices)
-    if gpus and wishes.gpu_layers != 0:
+    if gpus and wishes.gpu_problem:
+        notes += (wishes.gpu_problem,)
+    elif gpus and wishes.gpu_layers != 0:
         plan = _on_gpu(shape, gpus, wishes, windows, n_sequences)
         if plan:
             return replace(plan, notes=(*notes, *plan.notes))

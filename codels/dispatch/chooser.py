@@ -32,6 +32,8 @@ class Chooser:
         self._settings = Settings()
         self._broken: dict[str, str] = {}
         """Ids of models by why they cannot be loaded; who names one gets it all the same."""
+        self._without_gpu: set[int | None] = {0}
+        """What `gpu_layers` may be for the GPUs to be left out."""
         self._devices: Devices | None = None
         self._choosing: asyncio.Task[None] | None = None
 
@@ -51,6 +53,11 @@ class Chooser:
             self._broken = {**self._broken, choice.card.id: why}
             self._begin()
 
+    def leave_gpus(self) -> None:
+        """The engine has died of a GPU: with these settings, models are chosen for the CPU from now on."""
+        self._without_gpu.add(self._settings.gpu_layers)
+        self._begin()
+
     async def settled(self) -> None:
         """Wait until nothing is open any more."""
         while self._choosing and not self._choosing.done():
@@ -62,8 +69,8 @@ class Chooser:
 
     def _begin(self) -> None:
         self.stop()
-        if self._devices:
-            self._take(self._measured(self._devices))
+        if self._devices or not self._may_use_gpus:
+            self._take(self._measured(self._devices or Devices()))
             return
         selection = select(self._settings, self._broken)
         self._take(selection)
@@ -79,18 +86,25 @@ class Chooser:
             log.log(level, "the engine does not say which devices there are (%s)", str(error) or type(error).__name__)
         self._take(self._measured(self._devices or Devices()))
 
+    @property
+    def _may_use_gpus(self) -> bool:
+        return self._settings.gpu_layers not in self._without_gpu
+
     def _measured(self, devices: Devices) -> Selection:
-        usable = Devices() if self._settings.gpu_layers == 0 else devices
+        usable = devices if self._may_use_gpus else Devices()
         selection = select(self._settings, self._broken, hardware.measure(self._settings.threads, usable))
         selection.notices += [devices.problem] if devices.problem else []
         return selection
 
 
 async def watch(changed: Callable[[], None]) -> None:
-    """Call `changed` after `codels models use`, a pull, or a new card. Runs until it is cancelled."""
+    """Call `changed` after `codels models use`, a pull, or a new card. Runs until it is cancelled, whatever happens."""
     seen = choices.stamp()
     while True:
         await asyncio.sleep(WATCH_S)
-        if (now := choices.stamp()) != seen:
-            seen = now
-            changed()
+        try:
+            if (now := choices.stamp()) != seen:
+                seen = now
+                changed()
+        except Exception as error:  # our own mistake: the next change is seen all the same
+            log.error("%s while models changed", type(error).__name__)

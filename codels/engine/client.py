@@ -15,8 +15,9 @@ from pathlib import Path
 from codels.backends import LoadSpec, ModelInfo, Score, Vectors
 from codels.cancel import CancelToken
 from codels.engine import process, wire
-from codels.engine.status import State, Status, died, with_remedy
-from codels.errors import CodelsError, EngineDown
+from codels.engine.gpudeaths import GpuDeaths
+from codels.engine.status import State, Status, with_remedy
+from codels.errors import EngineDown
 from codels.generation import Prompt, SamplingParams, Step
 from codels.machine import Devices
 
@@ -47,6 +48,7 @@ class EngineClient:
         self._process: asyncio.subprocess.Process | None = None
         self._spec: LoadSpec | None = None
         self._load_id = 0
+        self._gpu_deaths = GpuDeaths()
         self._changed, self._is_new = asyncio.Event(), asyncio.Event()
         self._life: asyncio.Task[None] | None = None
 
@@ -71,7 +73,7 @@ class EngineClient:
             self._send({"op": "cancel", "id": id_})
         self._set(Status(State.LOADING, f"loading {self._name}"))
         self._load_id = next(self._ids)
-        self._send(wire.load(self._load_id, spec))
+        self._send(wire.load(self._load_id, self._gpu_deaths.begin(spec)))
 
     def fail(self, reason: str) -> None:
         """There is no model to load, for `reason`. The process goes on, for the next `load`."""
@@ -122,7 +124,7 @@ class EngineClient:
 
     async def _ask(self, question: wire.Message, cancel: CancelToken, max_ms: int) -> AsyncGenerator[wire.Message]:
         """The messages that answer a question, up to its last one."""
-        if self.status.state is not State.READY and (question["op"] != "devices" or self.status.state is State.DOWN):
+        if self.status.state is not State.READY and (question["op"] != "devices" or process.is_dead(self._process)):
             raise EngineDown(self.status.message)
         id_, messages = question["id"], asyncio.Queue[wire.Message | None]()
         self._waiting[id_] = messages
@@ -167,9 +169,8 @@ class EngineClient:
             assert self._process is not None
             born = time.monotonic()
             cause = await process.read(self._process, self._take)
-            if time.monotonic() - born > MAX_DELAY_S:
-                delay_s = FIRST_DELAY_S
-            self._bury(died(cause, self._name if self._spec and self.status.state is State.LOADING else ""))
+            delay_s = FIRST_DELAY_S if time.monotonic() - born > MAX_DELAY_S else delay_s
+            self._bury(self._gpu_deaths.after(cause, self._spec, self.status))
             delay_s = await self._restart(delay_s)
             if self._spec:
                 self.load(self._spec)
@@ -183,26 +184,25 @@ class EngineClient:
             delay_s = FIRST_DELAY_S if is_new else min(delay_s * 2, MAX_DELAY_S)
             try:
                 self._process = await process.spawn()
-            except OSError as error:
-                self._bury(f"the engine cannot be started ({error.strerror})")
-            else:
                 return delay_s
+            except OSError as error:
+                self._bury(Status(State.DOWN, f"the engine cannot be started ({error.strerror})"))
 
     def _take(self, message: wire.Message) -> None:
         if message["id"] in self._waiting:
+            self._gpu_deaths.has_worked |= bool(self.status.info) and message["op"] not in ("devices", "failed")
             self._waiting[message["id"]].put_nowait(message)
         elif message["id"] != self._load_id:
             return  # an answer that nobody waits for any more
         elif message["op"] == "progress":
-            self._set(Status(State.LOADING, self.status.message, message["fraction"]))
+            self._set(Status(State.LOADING, self.status.message, message["fraction"], gpu=message["gpu"]))
         elif message["op"] == "loaded":
-            self._set(Status(State.READY, "ready", 1.0, wire.model_info(message)))
+            self._set(Status(State.READY, "ready", 1.0, wire.model_info(message), self.status.gpu))
         elif message["op"] == "failed":
-            error: CodelsError = wire.to_error(message)
-            self._set(Status(State.FAILED, str(error)))
+            self._set(Status(State.FAILED, str(wire.to_error(message))))
 
-    def _bury(self, message: str) -> None:
-        self._set(Status(State.DOWN, message))
+    def _bury(self, status: Status) -> None:
+        self._set(status)
         self._drop_waiting()
 
     def _drop_waiting(self) -> None:

@@ -67,8 +67,8 @@ class Host:
             self._backend.close()
             self._backend = None
 
-        def on_progress(fraction: float) -> bool:
-            self._send({"op": "progress", "id": message["id"], "fraction": fraction})
+        def on_progress(fraction: float, gpu: str) -> bool:
+            self._send({"op": "progress", "id": message["id"], "fraction": fraction, "gpu": gpu})
             return not cancel.is_cancelled
 
         self._backend = backends.load(wire.load_spec(message), _now_and_then(on_progress))
@@ -122,15 +122,15 @@ def _by_lines(steps: Iterator[Step]) -> Iterator[Step]:
 
 
 def _now_and_then(on_progress: backends.OnProgress) -> backends.OnProgress:
-    """Loaders report every tensor; a person needs a few reports a second, and the last one."""
-    told_s = 0.0
+    """Loaders report every tensor; a person needs a few reports a second, each other device, and the last one."""
+    told_s, told_gpu = 0.0, ""
 
-    def on_fraction(fraction: float) -> bool:
-        nonlocal told_s
-        if fraction < 1 and time.monotonic() - told_s < REPORT_EVERY_S:
+    def on_fraction(fraction: float, gpu: str) -> bool:
+        nonlocal told_s, told_gpu
+        if fraction < 1 and gpu == told_gpu and time.monotonic() - told_s < REPORT_EVERY_S:
             return True
-        told_s = time.monotonic()
-        return on_progress(fraction)
+        told_s, told_gpu = time.monotonic(), gpu
+        return on_progress(fraction, gpu)
 
     return on_fraction
 

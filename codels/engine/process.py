@@ -62,9 +62,13 @@ async def pause(delay_s: float, cut: asyncio.Event) -> bool:
     return True
 
 
+def is_dead(process: asyncio.subprocess.Process | None) -> bool:
+    return process is None or process.returncode is not None
+
+
 async def end(process: asyncio.subprocess.Process) -> None:
     """End the process, at the latest after `GRACE_S`: the end of its input tells it to."""
-    if process.returncode is not None:
+    if is_dead(process):
         return
     if process.stdin:
         process.stdin.close()

@@ -19,12 +19,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`message` is for people. `fraction` of a load that is under way goes from 0 to 1."""
+    """`message` is for people. `fraction` of a load that is under way goes from 0 to 1; `gpu` is what takes the model,
+    empty for the CPU. `notice` is a sentence that the user should see even where all goes well.
+    """
 
     state: State
     message: str = ""
     fraction: float = 0.0
     info: ModelInfo | None = None
+    gpu: str = ""
+    notice: str = ""
 
 
 _REMEDY = "fetch the model again in case it is damaged, or choose a smaller one in case memory is short"

@@ -25,7 +25,9 @@ def read() -> tuple[dict[Role, str], str]:
             raise ValueError("it must hold an object")
     except FileNotFoundError:
         return {}, ""
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        return {}, f"{file()} cannot be read: {error.strerror or error}; what it chooses does not count"
+    except ValueError as error:
         return {}, f"{file()} cannot be read: {error}; `codels models use ID` writes it anew"
     return {role: data[role] for role in Role if isinstance(data.get(role), str) and data[role].strip()}, ""
 

@@ -118,7 +118,7 @@ def main() -> None:
     args = parser.parse_args()
     card = find(args.model)
     spec = load_spec(card, Settings(threads=1))
-    teacher = Teacher(spec, llamaload.open_planned(spec, lambda _fraction: True))
+    teacher = Teacher(spec, llamaload.open_planned(spec, lambda _fraction, _gpu: True))
     model, _ = resolve(card, teacher.info)
     tokens: list[Seen] = []
     for kind in ("line-end", "whole-line"):

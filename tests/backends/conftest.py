@@ -20,7 +20,7 @@ def opened() -> Iterator[Callable[[LoadSpec], Backend]]:
     models: list[Backend] = []
 
     def open_(spec: LoadSpec) -> Backend:
-        models.append(backends.load(spec, lambda _fraction: True))
+        models.append(backends.load(spec, lambda _fraction, _gpu: True))
         return models[-1]
 
     yield open_

@@ -214,7 +214,9 @@ def test_where_only_what_is_avoided_can_spell_it_is_said(model: LlamaCpp) -> Non
 
 def test_what_the_sources_say_is_copied() -> None:
     everything = tuple((1.0,) * N_COLUMNS for _ in BUCKETS)
-    copying = llamacpp.load(LoadSpec("llama.cpp", BUILT_IN, threads=1, copy_weights=everything), lambda _fraction: True)
+    copying = llamacpp.load(
+        LoadSpec("llama.cpp", BUILT_IN, threads=1, copy_weights=everything), lambda _fraction, _gpu: True
+    )
     text = "total = frobnicate(seven)\nprint(total)\n\ntotal ="
     prompt = Prompt((Part(text),), sources=("other = 1\n", text))
     heard = ask(copying, prompt, SamplingParams(16))

@@ -97,7 +97,7 @@ def test_a_context_that_is_far_too_big_is_halved_until_it_fits(tmp_path: Path, m
     wanted = (1 << 30) - 1
     shape = ggufshape.read(path)
     assert kv_bytes(shape, wanted, KvType.F16) > 500 * 10**9
-    model = backends.load(LoadSpec("llama.cpp", str(path), wanted), lambda _fraction: True)
+    model = backends.load(LoadSpec("llama.cpp", str(path), wanted), lambda _fraction, _gpu: True)
     try:
         assert model.info.context_window == 1024
         assert any("no memory for all layers on the CPU" in sentence for sentence in model.info.plan)
@@ -107,7 +107,7 @@ def test_a_context_that_is_far_too_big_is_halved_until_it_fits(tmp_path: Path, m
 
 
 def test_what_runs_the_model_is_told() -> None:
-    model = backends.load(LoadSpec("llama.cpp", BUILT_IN), lambda _fraction: True)
+    model = backends.load(LoadSpec("llama.cpp", BUILT_IN), lambda _fraction, _gpu: True)
     device, plan, is_on_gpu = model.info.device, "; ".join(model.info.plan), model.info.is_on_gpu
     model.close()
     if is_on_gpu:
@@ -121,7 +121,7 @@ def test_a_model_on_a_gpu_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """A GPU that only the planning sees: the library leaves it out, and computes on the CPU."""
     monkeypatch.setattr(load.llamadevices, "found", lambda: Devices((RAM, GPU)))
     for n_layers, is_on_gpu in ((None, True), (6, True), (5, False), (0, False)):
-        model = backends.load(LoadSpec("llama.cpp", BUILT_IN, gpu_layers=n_layers), lambda _fraction: True)
+        model = backends.load(LoadSpec("llama.cpp", BUILT_IN, gpu_layers=n_layers), lambda _fraction, _gpu: True)
         model.close()
         assert model.info.is_on_gpu == is_on_gpu
         assert model.info.device == ("CPU" if n_layers == 0 else "CUDA0 NVIDIA L4")
@@ -142,7 +142,7 @@ def test_a_model_on_a_gpu_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_wishes(fields: dict[str, Any], window: int, words: str) -> None:
-    model = backends.load(LoadSpec("llama.cpp", BUILT_IN, **fields), lambda _fraction: True)
+    model = backends.load(LoadSpec("llama.cpp", BUILT_IN, **fields), lambda _fraction, _gpu: True)
     model.close()
     assert model.info.context_window == window
     assert words in "; ".join(model.info.plan)
@@ -153,7 +153,7 @@ def test_wishes(fields: dict[str, Any], window: int, words: str) -> None:
 )
 def test_whatever_a_file_says_of_its_training_it_loads(tmp_path: Path, trained: int, window: int) -> None:
     path = tiny_gguf.write(tmp_path / "odd.gguf", {}, context=trained)
-    model = backends.load(LoadSpec("llama.cpp", str(path), gpu_layers=0, beams=2), lambda _fraction: True)
+    model = backends.load(LoadSpec("llama.cpp", str(path), gpu_layers=0, beams=2), lambda _fraction, _gpu: True)
     if window > 50:
         assert ask(model, "x", SamplingParams(4)).stats.n_decoded
     model.close()
@@ -162,10 +162,10 @@ def test_whatever_a_file_says_of_its_training_it_loads(tmp_path: Path, trained: 
 
 def test_quantised_keys_and_values_say_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = LoadSpec("llama.cpp", BUILT_IN, 512)
-    whole = backends.load(spec, lambda _fraction: True)
+    whole = backends.load(spec, lambda _fraction, _gpu: True)
     quantised = Plan(0, 512, KvType.Q8_0, 2, 512)
     monkeypatch.setattr(load, "choose", lambda *_arguments: quantised)
-    small = backends.load(spec, lambda _fraction: True)
+    small = backends.load(spec, lambda _fraction, _gpu: True)
     prompt = "import os\n\n\ndef main():\n    for i in ran"
     a, b = ask(whole, prompt), ask(small, prompt)
     assert a.text[:12] == b.text[:12]

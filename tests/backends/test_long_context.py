@@ -116,7 +116,7 @@ ROWS: list[tuple[Callable[[gguf.GGUFWriter], None], Angles]] = [
 def test_a_prompt_of_16k_tokens_is_read_as_the_file_says(tmp_path: Path, row: int) -> None:
     more, _ = ROWS[row]
     path = tiny_gguf.write(tmp_path / "long.gguf", {}, context=TRAINED, more=more)
-    model = llamacpp.load(LoadSpec("llama.cpp", str(path), WINDOW, gpu_layers=GPU_LAYERS), lambda _fraction: True)
+    model = llamacpp.load(LoadSpec("llama.cpp", str(path), WINDOW, gpu_layers=GPU_LAYERS), lambda _fraction, _gpu: True)
     text = bytes(random.Random(5).choices(range(97, 123), k=N_TOKENS)).decode()
     tokens = bytes(model.tokenize(llamacpp.Part(text)))
     assert len(tokens) == N_TOKENS

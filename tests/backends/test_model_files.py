@@ -25,7 +25,7 @@ _TENSORS_AT = 131_072
 
 
 def _load(path: Path | str, backend: str = "llama.cpp", **more: Any) -> Backend:
-    return backends.load(LoadSpec(backend, str(path), **more), lambda _fraction: True)
+    return backends.load(LoadSpec(backend, str(path), **more), lambda _fraction, _gpu: True)
 
 
 @pytest.mark.parametrize(
@@ -127,12 +127,12 @@ def test_a_bad_file_leaves_the_library_working(tmp_path: Path, open_llama: Open)
 
 def test_a_load_that_is_told_to_stop_says_so() -> None:
     with pytest.raises(ModelError, match="stopped"):
-        backends.load(LoadSpec("llama.cpp", BUILT_IN), lambda _fraction: False)
+        backends.load(LoadSpec("llama.cpp", BUILT_IN), lambda _fraction, _gpu: False)
 
 
 def test_progress_goes_from_nothing_to_all() -> None:
     told: list[float] = []
-    backends.load(LoadSpec("llama.cpp", BUILT_IN), lambda f: not told.append(f)).close()  # type: ignore[func-returns-value]
+    backends.load(LoadSpec("llama.cpp", BUILT_IN), lambda f, _gpu: not told.append(f)).close()  # type: ignore[func-returns-value]
     assert told == sorted(told)
     assert (told[0], told[-1]) == (0.0, 1.0)
 

@@ -43,7 +43,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(load, "choose", chosen)
         models.append(
             llamacpp.load(
-                LoadSpec("llama.cpp", path, window, beams=beams, gpu_layers=GPU_LAYERS), lambda _fraction: True
+                LoadSpec("llama.cpp", path, window, beams=beams, gpu_layers=GPU_LAYERS), lambda _fraction, _gpu: True
             )
         )
         return models[-1]

@@ -27,7 +27,7 @@ def test_a_shape_is_a_model_that_runs(monkeypatch: pytest.MonkeyPatch, quantisat
     with shapes.written(f"tiny{quantisation}") as path:
         read = ggufshape.read(path)
         assert (read.layers, read.kv_width, read.trained_window, read.vocabulary) == (2, 2 * 2 * 32, 32_768, 9003)
-        model = llamacpp.load(LoadSpec("llama.cpp", str(path), 512, markers=MARKERS), lambda _fraction: True)
+        model = llamacpp.load(LoadSpec("llama.cpp", str(path), 512, markers=MARKERS), lambda _fraction, _gpu: True)
         assert model._vocabulary.n == 9003
         assert model.info.markers == MARKERS[:-1]
         assert len(model.tokenize(Part("def main():\n    return None\n"))) < 15  # words, not letters

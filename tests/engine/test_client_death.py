@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import signal
@@ -72,6 +73,20 @@ def test_killed_while_loading(script: Script) -> None:
     run(test())
 
 
+def test_what_is_asked_between_two_lives_is_answered_at_once(script: Script) -> None:
+    """Also where another model is to be loaded then."""
+
+    async def test() -> None:
+        async with engine(script()) as e:
+            await _kill(e)
+            e.load(script("other"))
+            with pytest.raises(EngineDown):
+                await asyncio.wait_for(e.devices(), 5)
+            await e.ready()
+
+    run(test())
+
+
 def test_killed_twice_at_once(script: Script) -> None:
     """The second time before the new process has loaded anything."""
 
@@ -93,6 +108,80 @@ def test_a_backend_that_ends_the_process(script: Script) -> None:
                 await e.say("boom!")
             await e.until_state(State.READY)
             assert (await e.say("calm"))[0] == "x + 1\n"
+
+    run(test())
+
+
+DEATHS_ON_GPU = [
+    ({"dies_on_gpu": True}, "the engine died (signal 11) while it loaded model.json onto CUDA0 RTX: the CPU is used"),
+    (
+        {"dies_working_on_gpu": True},
+        "the engine died (signal 6) at the first work of model.json on CUDA0 RTX: the CPU is used",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "words"), DEATHS_ON_GPU)
+def test_a_model_that_a_gpu_kills_is_loaded_onto_the_cpu(script: Script, fields: dict[str, Any], words: str) -> None:
+    async def test() -> None:
+        async with engine(script(gpu="CUDA0 RTX", **fields)) as e:
+            with contextlib.suppress(EngineDown):
+                await e.say()  # the first work
+            info = await e.ready()
+            assert (await e.say())[0] == "x + 1\n"
+            assert State.DOWN not in e.states
+            (notice,) = {status.notice for status in e.told if status.notice}
+            assert notice.startswith(f"{words} instead; is the GPU's driver up to date")
+            assert info.plan == (notice,)  # the status and the log say it, too
+            await _kill(e)  # later deaths are none of the GPU's, which is not tried again
+            await e.until_state(State.READY)
+            assert (await e.ready()).plan == (notice,)
+            assert e.status.gpu == ""
+
+    run(test())
+
+
+def test_what_the_former_model_still_says_clears_no_gpu(script: Script) -> None:
+    async def test() -> None:
+        async with engine(script(prefill_ms={"": MINUTE})) as e:
+            answer = await soon(e.say())
+            e.load(script("next", gpu="CUDA0 RTX", dies_on_gpu=True))
+            assert (await answer)[1].why_stopped == "cancelled"
+            await e.ready()
+            assert State.DOWN not in e.states
+
+    run(test())
+
+
+def test_another_wish_for_layers_tries_the_gpu_again(script: Script) -> None:
+    async def test() -> None:
+        async with engine(script(gpu="CUDA0 RTX", dies_on_gpu=True)) as e:
+            spec = replace(script(gpu="CUDA0 RTX"), gpu_layers=20)
+            e.load(spec)
+            assert (await e.ready()).plan == ()
+            assert e.status.gpu == "CUDA0 RTX"
+
+    run(test())
+
+
+def test_a_model_that_has_worked_on_a_gpu_stays_there(script: Script) -> None:
+    async def test() -> None:
+        async with engine(script(gpu="CUDA0 RTX")) as e:
+            await e.say()
+            await _kill(e)
+            await e.until_state(State.READY)
+            assert e.status.gpu == "CUDA0 RTX"
+            assert not any(status.notice for status in e.told)
+
+    run(test())
+
+
+def test_a_model_that_dies_on_the_cpu_as_well_is_down(script: Script) -> None:
+    async def test() -> None:
+        async with engine(script(gpu="CUDA0 RTX", dies_loading=True), is_ready=False) as e:
+            with pytest.raises(EngineDown, match=r"exit code 11\) as it loaded model\.json: fetch"):
+                await e.ready()
+            assert len({status.notice for status in e.told if status.notice}) == 1
 
     run(test())
 

@@ -114,6 +114,20 @@ def test_a_model_that_leaves_no_memory_for_another_one(add: Add) -> None:
     run(test())
 
 
+def test_a_role_s_model_that_a_gpu_kills_is_loaded_onto_the_cpu(add: Add) -> None:
+    add("one", "fim")
+    add("two", "instruct", gpu="CUDA0 RTX", dies_on_gpu=True)
+
+    async def test() -> None:
+        async with runtime(model="one", models=((Role.INSTRUCT, "two"),)) as (running, notices):
+            async with running.role(Role.INSTRUCT) as (engine, _model):
+                assert await say(engine) == "two"
+            (notice,) = notices
+            assert "while it loaded two.json onto CUDA0 RTX: the CPU is used instead" in notice
+
+    run(test())
+
+
 def test_a_role_s_model_that_cannot_be_loaded_leaves_completion_alone(add: Add) -> None:
     add("one", "fim")
     add("two", "instruct", answers=7)

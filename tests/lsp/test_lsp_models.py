@@ -160,6 +160,26 @@ def test_a_model_that_was_chosen_and_cannot_be_loaded_gives_way(home: Home, scri
     run(test())
 
 
+GPU_DEATH = (
+    "codels: the engine died (signal 11) while it loaded {}.json onto CUDA0 RTX: the CPU is used instead; is the GPU's "
+    "driver up to date, and made for this llama-cpp-python? codels.gpu_layers 0 spares the try"
+)
+
+
+@pytest.mark.parametrize("model", ["big", "auto"])
+def test_a_model_that_a_gpu_kills_serves_from_the_cpu(home: Home, model: str) -> None:
+    path = home.add("big", gpu="CUDA0 RTX", dies_on_gpu=True)
+    path.write_text(path.read_text().ljust(20_000_000))  # bigger than the built-in model
+
+    async def test() -> None:
+        async with home.server({"model": model}) as client:
+            status = await serves(client, "big")
+            assert client.told == [GPU_DEATH.format("big")]
+            assert ["codels: " + sentence for sentence in status["plan"]] == client.told
+
+    run(test())
+
+
 USES = [
     # arguments, exit code, words on standard output, words on standard error
     (["first"], 0, "completion: first; an editor's setting codels.models.completion would win over it", ""),

@@ -32,7 +32,9 @@ MARKERS = tuple(dict.fromkeys(marker for family in FAMILIES.values() for marker 
 
 @contextmanager
 def opened(path: Path) -> Iterator[LlamaCpp]:
-    model = cast(LlamaCpp, backends.load(LoadSpec("llama.cpp", str(path), 512, 1, MARKERS), lambda _fraction: True))
+    model = cast(
+        LlamaCpp, backends.load(LoadSpec("llama.cpp", str(path), 512, 1, MARKERS), lambda _fraction, _gpu: True)
+    )
     try:
         yield model
     finally:

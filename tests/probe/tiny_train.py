@@ -147,7 +147,7 @@ Row = tuple[list[int], list[float]]
 def _encoder(path: Path, recipe: Recipe) -> Callable[[random.Random], Row]:
     """Draws documents in the ids of the model's own tokenizer, which llama.cpp has."""
     spec = LoadSpec("llama.cpp", str(path), markers=recipe.markers)
-    model = cast(LlamaCpp, backends.load(spec, lambda _fraction: True))
+    model = cast(LlamaCpp, backends.load(spec, lambda _fraction, _gpu: True))
     controls = {*recipe.markers, "</s>"}
 
     def ids(field: str, texts: dict[str, str]) -> list[int]:

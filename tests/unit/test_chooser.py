@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -107,6 +108,32 @@ def test_a_gpu_that_cannot_be_used_is_told_and_the_cpu_serves(here: list[Candida
     asyncio.run(test())
 
 
+def test_gpus_that_an_engine_died_of_are_left_out_until_other_layers_are_wanted(here: list[Candidate]) -> None:
+    here += [candidate("six", 6_000_000_000), candidate("half", 400_000_000)]
+
+    async def test() -> None:
+        heard = Heard(_gpu)
+        assert await heard.choose() == ["", "six"]
+        heard.chooser.leave_gpus()
+        assert heard.selections[-1].choices[Role.COMPLETION].way == "cpu"
+        heard.chooser.choose(Settings(gpu_layers=20))
+        assert heard.selections[-1].choices[Role.COMPLETION].card == here[1].card
+
+    asyncio.run(test())
+
+
+def test_who_leaves_the_gpus_out_needs_no_word_of_them(here: list[Candidate]) -> None:
+    here.append(candidate("six", 6_000_000_000))
+
+    async def test() -> None:
+        heard = Heard(_never)
+        heard.chooser.choose(Settings(gpu_layers=0))
+        assert heard.selections[-1].choices[Role.COMPLETION].card == here[0].card
+        assert heard.n_asked == 0
+
+    asyncio.run(test())
+
+
 async def _never() -> Devices:
     await asyncio.Event().wait()
     raise AssertionError("nobody sets it")
@@ -130,6 +157,27 @@ def test_an_engine_that_does_not_say_is_asked_again_the_next_time(
         assert heard.n_asked == 2
 
     asyncio.run(test())
+
+
+def test_the_watch_outlives_what_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    stamps = itertools.count()
+    heard: list[int] = []
+
+    def changed() -> None:
+        heard.append(len(heard))
+        if len(heard) == 1:
+            raise RecursionError
+
+    monkeypatch.setattr(module, "WATCH_S", 0.001)
+    monkeypatch.setattr(module.choices, "stamp", lambda: next(stamps))
+
+    async def test() -> None:
+        watching = asyncio.create_task(module.watch(changed))
+        while len(heard) < 3:
+            await asyncio.sleep(0.001)
+        watching.cancel()
+
+    asyncio.run(asyncio.wait_for(test(), 10))
 
 
 class _Battery:

@@ -146,6 +146,8 @@ SENTENCES = [
     ),
     (LLAMA_7B, (RAM, gpu(5)), {"gpu_layers": 30}, ["codels.gpu_layers asks for 30 layers, and 23 seem to fit"]),
     (LLAMA_7B, (RAM, gpu(5)), {"gpu_layers": 0}, ["codels.gpu_layers is 0: the GPU is not used"]),
+    (LLAMA_7B, (RAM, gpu(23)), {"gpu_problem": "it died"}, ["all layers on the CPU: 4.1 GB", "; it died"]),
+    (LLAMA_7B, (RAM, gpu(23)), {"gpu_problem": "it died", "gpu_layers": 9}, ["all layers on the CPU", "; it died"]),
     (LLAMA_7B, (RAM,), {"gpu_layers": 20}, ["asks for 20 layers on a GPU, and the installed llama.cpp can use none"]),
     (
         QWEN_7B,

@@ -96,6 +96,28 @@ def test_a_named_model_is_taken_as_it_is(
     assert words in selection.choices[Role.COMPLETION].reason
 
 
+BROKEN = [
+    # the file of choices (None: a folder in its place), words of the notice
+    ("{", "Expecting property name"),
+    ("[]", "it must hold an object; `codels models use ID` writes it anew"),
+    ("[" * 100_000, "its lists go too deep; `codels models use ID` writes it anew"),
+    (None, "choices.json cannot be read: Is a directory; what it chooses does not count"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), BROKEN, ids=range(len(BROKEN)))
+def test_a_broken_file_of_choices_is_told_and_passed_over(carded: Carded, text: str | None, words: str) -> None:
+    carded("mine", n_bytes=300_000_000)
+    if text is None:
+        choices.file().mkdir()
+    else:
+        choices.file().write_text(text)
+    selection = select(Settings(), machine=MACHINE)
+    assert chosen(selection) == "mine"
+    (notice,) = selection.notices
+    assert words in notice
+
+
 ODD = [
     # the model that the setting names, the one that was chosen, who completes, who is missing, words of reason, notice
     ("nothing", "", "", "", "there is no model 'nothing'", ""),
