@@ -77,8 +77,8 @@ def test_each_role_has_the_model_that_was_named_for_it(add: Add) -> None:
 
 
 def test_one_model_serves_all_roles_that_it_can(add: Add) -> None:
-    add("both", "fim", "instruct", n_bytes=20_000_000)
-    add("bigger", "instruct", n_bytes=30_000_000)
+    add("both", "fim", "instruct", n_bytes=60_000_000)
+    add("bigger", "instruct", n_bytes=90_000_000)
 
     async def test() -> None:
         async with runtime() as (running, _):

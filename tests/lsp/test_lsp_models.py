@@ -169,7 +169,7 @@ GPU_DEATH = (
 @pytest.mark.parametrize("model", ["big", "auto"])
 def test_a_model_that_a_gpu_kills_serves_from_the_cpu(home: Home, model: str) -> None:
     path = home.add("big", gpu="CUDA0 RTX", dies_on_gpu=True)
-    path.write_text(path.read_text().ljust(20_000_000))  # bigger than the built-in model
+    path.write_text(path.read_text().ljust(100_000_000))  # bigger than the built-in model
 
     async def test() -> None:
         async with home.server({"model": model}) as client:
