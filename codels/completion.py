@@ -131,7 +131,7 @@ class Completer:
             n_chars = int(_max_prompt(task.request) * density)
             window = budget.fit(site, task.snippets, min(n_chars, _max_chars(model)))
             clock.lap("budget")
-            prompt = render(model.family, model.order, window, _place(site))
+            prompt = render(model.family, model.order, window, _place(site), model.heals)
             if model.copies:
                 prompt = replace(prompt, sources=copies.texts(site, prompt.heal, task.workspace.recent))
             clock.lap("prompt")

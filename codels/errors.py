@@ -7,6 +7,7 @@ CodelsError
 │   └── OutOfMemory        it did not fit: a backend tries again, smaller
 ├── DownloadError          a file of a model could not be fetched; the message says what is kept and what helps
 │   └── Stopped            somebody stopped it
+├── RemoteError            a server did not answer as it should; the message names its host, never the key
 ├── PromptTooLong          more tokens than the context window holds: fit again, smaller
 ├── Cancelled              somebody cancelled what was asked; there is no half answer
 ├── EngineDown             the engine process is not there (loading, crashed, stopped)
@@ -49,6 +50,16 @@ class DownloadError(CodelsError):
 
 class Stopped(DownloadError):
     """A pull was stopped on purpose."""
+
+
+class RemoteError(CodelsError):
+    """A server that models are asked through cannot be reached, refuses (`status`: by HTTP), or answers otherwise than
+    it should.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class PromptTooLong(CodelsError):

@@ -37,6 +37,8 @@ class Model:
     """Whether its decoding profits from texts to copy from."""
     max_chars: int = MAX_CHARS
     """Of a prompt, whatever its window could hold; 0: as many as that."""
+    heals: bool = True
+    """Whether its decoding spells again what stands before a caret inside a token."""
 
 
 @dataclass(frozen=True, slots=True)

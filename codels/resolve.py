@@ -157,4 +157,5 @@ def _model(card: ModelCard, info: ModelInfo, family: Family, order: Order, has_r
     if not (has_repo and is_sayable):
         family = replace(family, repo_psm=(), repo_spm=(), file=())
     copies, max_chars = bool(card.copy_weights), 0 if info.is_on_gpu else budget.MAX_CHARS
-    return Model(card.id, family, order, info.context_window, card.languages, card.gate, copies, max_chars)
+    languages, window = card.languages, info.context_window
+    return Model(card.id, family, order, window, languages, card.gate, copies, max_chars, info.can_heal)

@@ -37,7 +37,7 @@ class Settings:
     eagerness: Eagerness = Eagerness.MEDIUM
     """How sure the model must be before it speaks unasked: "low" shows the least, "high" the most."""
     offline: bool = False
-    """Nothing is fetched from the network; what would have been needed is said."""
+    """Nothing is fetched from the network or sent to another machine; what would have been needed is said."""
     threads: int = 0
     """CPU threads of the model; 0 means one less than there are cores, and at least one."""
     memory_mb: int = 0

@@ -14,6 +14,7 @@ from typing import Protocol, cast
 
 from codels.cancel import CancelToken
 from codels.copyweights import CopyWeights
+from codels.endpoint import Endpoint
 from codels.errors import BackendMissing, UserError
 from codels.generation import Part, Prompt, SamplingParams, Step
 from codels.machine import Devices
@@ -48,6 +49,8 @@ class LoadSpec:
     adapters: tuple[Adapter, ...] = ()
     gpu_problem: str = ""
     """Why no GPU is to be used, whatever `gpu_layers` says, for people; empty: nothing speaks against it."""
+    remote: Endpoint | None = None
+    """Who serves it, for the back end `remote`; `path` is the model's id then, and `markers` are its family's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class ModelInfo:
     """Whether it answers with text; models for embeddings alone do not."""
     has_encoder: bool = False
     """Whether an encoder reads the prompt, before a decoder writes: T5 and its like."""
+    can_heal: bool = True
+    """Whether decoding can be held to `Prompt.heal`; else that is text which the model reads, and none is best."""
 
 
 class Backend(Protocol):
@@ -141,13 +146,14 @@ Loader = Callable[[LoadSpec, OnProgress], Backend]
 
 BACKENDS = {
     "llama.cpp": "codels.backends.llamacpp",
+    "remote": "codels.backends.remote",
     "fake": "codels.backends.fake",
 }
 
 PLANNED = ("transformers",)
 """Cards name these already; a later version has them."""
 
-_LIBRARIES = {"codels.backends.llamacpp": "codels.backends.llamaload"}
+_LIBRARIES = {"codels.backends.llamacpp": "codels.backends.llamaload", "codels.backends.remote": "httpx2"}
 """Where the heavy import is not in the module itself."""
 
 

@@ -113,6 +113,10 @@ class TextStream:
         text, self._held = self._held[: len(self._held) - n_held], self._held[len(self._held) - n_held :]
         return text
 
+    @property
+    def is_holding(self) -> bool:
+        return bool(self._held)
+
     def finish(self) -> str:
         """What was held back, once it is known that no stop string follows."""
         text, self._held = self._held, ""

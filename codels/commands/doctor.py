@@ -66,9 +66,12 @@ def _installed() -> Iterator[str]:
 
 
 def _described(card: ModelCard) -> Iterator[str]:
+    languages = ", ".join(sorted(card.languages)) or "any language"
+    if card.remote:
+        yield f"✓ model {card.id}: {languages}; served at {card.remote.url} ({card.remote.kind}); no file here"
+        return
     path = store.locate(card)
     size_mb = path.stat().st_size / 1e6
-    languages = ", ".join(sorted(card.languages)) or "any language"
     yield f"✓ model {card.id}: {languages}; {size_mb:.1f} MB; licence {card.license or 'unknown'}; {path}"
     if all(file.sha256 for file in store.files(card).values()):
         if not store.verify(card):
@@ -112,10 +115,11 @@ async def _probe(runtime: Runtime, load_s: float) -> bool:
     site = Site(Snapshot("file:///probe.py", "python", 0, _PROBE), len(_PROBE) - 1, len(last))
     answer = await runtime.complete(site, is_explicit=True, cancel=CancelToken())
     stats = answer.stats
-    if stats is None or stats.n_prompt == 0:
+    if stats is None or not (stats.n_prompt or stats.n_decoded):
         raise ModelError(f"the model loaded but gave no answer: {answer.reason}")
     said = answer.completions[0].text.strip() if answer.completions else f"nothing ({answer.reason})"
     prefill = 1000 * (stats.n_prompt - stats.n_reused) / max(stats.prefill_ms, 0.001)
+    reads = f"reads {prefill:.0f} tokens a second, " if stats.n_prompt else ""  # servers may not say
     decode = 1000 * stats.n_decoded / max(stats.decode_ms, 0.001)
     model = runtime.model
     print(
@@ -129,6 +133,6 @@ async def _probe(runtime: Runtime, load_s: float) -> bool:
         print(f"✗ does not fill in the middle: {note}")
     print(
         f"✓ completes: `{last.strip()}` is followed by `{said}`\n"
-        f"  reads {prefill:.0f} tokens a second, writes {decode:.0f}"
+        f"  {reads}writes {decode:.0f}{'' if reads else ' tokens a second'}"
     )
     return not note and (runtime.verdict is None or runtime.verdict.can_fill)

@@ -117,7 +117,7 @@ def _header(options: Options) -> Row:
     if options.model not in WITHOUT_MODEL:
         card = find(options.model)
         decoding = repr((__version__, card.beams, card.copy_weights, card.gate if options.is_typed else None))
-        header["weights"] = sources.fingerprint(store.locate(card))
+        header["weights"] = card.remote.url if card.remote else sources.fingerprint(store.locate(card))
         header["decoding"] = hashlib.sha256(decoding.encode()).hexdigest()[:16]
     data = _data(options)
     files = [data] if data.is_file() else data.rglob("*.py")

@@ -82,13 +82,13 @@ def _here(card: ModelCard) -> dict[Path, ModelFile]:
 
 def _row(card: ModelCard) -> dict[str, Any]:
     here = _here(card)
-    chosen = next(iter(here.values()), card.files[0])
+    chosen = next(iter(here.values()), next(iter(card.files), ModelFile("")))
     need = memory.estimate(card, chosen.quantisation, memory.context_window(card))
     published = sum(file.size for file in card.needed(chosen.quantisation))
     return {
         "id": card.id,
         "title": card.title,
-        "is_here": bool(here),
+        "is_here": bool(here or card.remote),
         "quantisation": chosen.quantisation,
         "size_bytes": sum(file.stat().st_size for file in here) or published,
         "memory_bytes": need.total_bytes,
@@ -129,6 +129,7 @@ def _details(card: ModelCard) -> dict[str, Any]:
         "quantisations": list(filter(None, card.quantisations)),
         "adapters": [f"{adapter.path} (scale {adapter.scale:g})" for adapter in card.adapters],
         "paths": places,
+        "served_at": card.remote.url if card.remote else "",
         "sources": list(card.sources),
     }
 

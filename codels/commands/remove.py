@@ -16,6 +16,8 @@ def remove(name: str, is_json: bool) -> int:
     model = store.find(name)
     pulled = [store.place(model, file) for file in model.all_files if file.repo]
     stay = [store.place(model, file) for file in model.all_files if not file.repo]
+    if model.remote:
+        raise UserError(f"{model.id} is served at {model.remote.url}: there is nothing here but its card")
     card = _card(name, model)
     if not pulled and card is None:
         raise UserError(f"{model.id} was not pulled, so {stay[0]} stays")

@@ -8,6 +8,7 @@ from pathlib import Path
 from codels import hardware
 from codels.backends import Adapter, LoadSpec
 from codels.dispatch.ways import Choice
+from codels.endpoint import Endpoint
 from codels.errors import ModelError
 from codels.prompt.families import FAMILIES
 from codels.registry import store
@@ -30,11 +31,25 @@ def wanted(choice: Choice, settings: Settings) -> Load:
     """Raises `ModelError` where there is nothing to load, or where its file is not as its card says."""
     if choice.card is None:
         raise ModelError(choice.reason)
+    if choice.card.remote:
+        return Load(choice.card, _remote_spec(choice.card, choice.card.remote, settings), 0)
     try:
         spec = load_spec(choice.card, settings)
         return Load(choice.card, spec, Path(spec.path).stat().st_mtime_ns)
     except OSError as error:
         raise ModelError(f"{error.filename} cannot be read: {error.strerror}") from error
+
+
+def _remote_spec(card: ModelCard, remote: Endpoint, settings: Settings) -> LoadSpec:
+    """Its vocabulary cannot be asked, so its markers are those of its family."""
+    return LoadSpec(
+        backend=card.backend,
+        path=card.id,
+        context_window=settings.context_window,
+        markers=FAMILIES[card.family].all_markers,
+        max_window=card.context_window,
+        remote=remote,
+    )
 
 
 def load_spec(card: ModelCard, settings: Settings) -> LoadSpec:

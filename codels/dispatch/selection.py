@@ -9,7 +9,7 @@ from codels import backends
 from codels.core import Role
 from codels.dispatch import skills, ways
 from codels.dispatch.ways import Budget, Choice
-from codels.errors import BackendMissing, CodelsError, UserError
+from codels.errors import BackendMissing, CodelsError, ModelError, UserError
 from codels.machine import Machine
 from codels.registry import choices, installed, store
 from codels.registry.card import ModelCard
@@ -66,7 +66,8 @@ def find(name: str) -> ModelCard:
     card = _card(name)
     try:
         backends.check(card.backend)
-        store.locate(card)
+        if not card.remote:
+            store.locate(card)
     except BackendMissing as error:
         raise BackendMissing(f"{name} cannot be used yet: {error}") from error
     except (OSError, RuntimeError, ValueError) as error:
@@ -76,7 +77,7 @@ def find(name: str) -> ModelCard:
 
 def is_missing(card: ModelCard) -> bool:
     """Whether a model of the hub could be used and is not on this machine; one that is damaged is."""
-    if not card.files[0].repo or card.backend not in backends.BACKENDS:
+    if card.remote or not card.files[0].repo or card.backend not in backends.BACKENDS:
         return False
     try:
         store.files(card)
@@ -104,7 +105,7 @@ def _take_named(selection: Selection, role: Role, settings: Settings, remembered
         if not skills.is_possible(role, card):
             selection.notices.append(f"{skills.misfit(role, card)}; another model serves")
             return f"{card.id} cannot do this"
-        need = installed.candidate(find(name), {}).need_bytes
+        need = _served(card, settings) if card.remote else installed.candidate(find(name), {}).need_bytes
         selection.choices[role] = Choice(role, card, f"{source} names it", need_bytes=need)
     except (CodelsError, OSError) as error:  # OSError: the file goes meanwhile
         if source == _USE:
@@ -112,8 +113,8 @@ def _take_named(selection: Selection, role: Role, settings: Settings, remembered
             return f"{name!r:.80}, which {source} chose, cannot be used"
         selection.choices[role] = Choice(role, None, str(error))
         return ""
-    if sentence := skills.misfit(role, card):
-        selection.notices.append(sentence)
+    leaves = card.remote.notice if card.remote else ""
+    selection.notices += filter(None, [skills.misfit(role, card), f"{card.id}: {leaves}" if leaves else ""])
     return ""
 
 
@@ -124,6 +125,18 @@ def _named(role: Role, settings: Settings, remembered: str) -> tuple[str, str]:
         return remembered, _USE
     is_short = role is Role.COMPLETION and role not in dict(settings.models)
     return name, "codels.model" if is_short else f"codels.models.{role}"
+
+
+def _served(card: ModelCard, settings: Settings) -> int:
+    """The memory that a model takes here which is served elsewhere: none. Raises `ModelError` where that is forbidden:
+    what is on loopback uses no network.
+    """
+    if settings.offline and card.remote and not card.remote.is_loopback:
+        raise ModelError(
+            f"{card.id} is served by {card.remote.host}, which is not this machine, and codels.offline is set: choose "
+            "a model on this machine, or unset codels.offline"
+        )
+    return 0
 
 
 def _budget(settings: Settings, machine: Machine | None, completion: Choice | None) -> Budget:

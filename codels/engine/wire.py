@@ -11,6 +11,7 @@ from dataclasses import asdict, astuple
 from typing import Any
 
 from codels.backends import Adapter, LoadSpec, ModelInfo, Score, Vectors
+from codels.endpoint import Endpoint, Kind
 from codels.errors import (
     BackendMissing,
     Cancelled,
@@ -19,6 +20,7 @@ from codels.errors import (
     MarkerMissing,
     ModelError,
     PromptTooLong,
+    RemoteError,
     UserError,
 )
 from codels.generation import Part, Prompt, SamplingParams, Stats, Step
@@ -49,7 +51,12 @@ def load_spec(message: Message) -> LoadSpec:
     fields = message["spec"]
     weights = tuple(map(tuple, fields["copy_weights"]))
     adapters = tuple(Adapter(**adapter) for adapter in fields["adapters"])
-    return LoadSpec(**{**fields, "markers": tuple(fields["markers"]), "copy_weights": weights, "adapters": adapters})
+    lists = {"markers": tuple(fields["markers"]), "copy_weights": weights, "adapters": adapters}
+    return LoadSpec(**{**fields, **lists, "remote": _endpoint(fields["remote"])})
+
+
+def _endpoint(fields: Message | None) -> Endpoint | None:
+    return Endpoint(**{**fields, "kind": Kind(fields["kind"])}) if fields else None
 
 
 def generate(id_: int, prompt: Prompt, params: SamplingParams, is_explicit: bool) -> Message:
@@ -144,7 +151,7 @@ def failed(id_: int, error: Exception) -> Message:
     return {"op": "failed", "id": id_, "error": type(error).__name__, "text": text, "numbers": numbers}
 
 
-_ERRORS = {e.__name__: e for e in (UserError, ModelError, BackendMissing, Cancelled, EngineDown)}
+_ERRORS = {e.__name__: e for e in (UserError, ModelError, BackendMissing, Cancelled, EngineDown, RemoteError)}
 
 
 def to_error(message: Message) -> CodelsError:

@@ -98,13 +98,15 @@ class Place:
     language: str = ""
 
 
-def render(family: Family, order: Order, window: Window, place: Place) -> Prompt:
-    """The prompt for `window`. With snippets the repository form is used where the family has one."""
+def render(family: Family, order: Order, window: Window, place: Place, heals: bool = True) -> Prompt:
+    """The prompt for `window`. With snippets the repository form is used where the family has one. A backend that
+    cannot hold decoding to a start shows the model the whole text before the caret: `heals` is false.
+    """
     is_repo = bool(window.snippets and family.template(order, is_repo=True))
     template = family.template(order, is_repo)
     if not template:
         raise ValueError(f"family {family.name} has no {order} template")
-    shown, spelled_again = heal.split(window.prefix)
+    shown, spelled_again = heal.split(window.prefix) if heals else (window.prefix, "")
     values = {
         Slot.PREFIX: shown,
         Slot.JOINED_PREFIX: shown,

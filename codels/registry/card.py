@@ -10,11 +10,15 @@ from typing import Any
 from codels import splits
 from codels.copyweights import CopyWeights
 from codels.core import Skill
+from codels.endpoint import Endpoint, Kind
 from codels.errors import UserError
 from codels.gate import Gate
 from codels.prompt import Order
 from codels.prompt.families import FAMILIES
-from codels.registry.fields import ADAPTER_FIELDS, CARD_FIELDS, FILE_FIELDS, Field, check, stays_inside
+from codels.registry.fields import ADAPTER_FIELDS, CARD_FIELDS, FILE_FIELDS, Field, check, check_remote, stays_inside
+
+REMOTE = "remote"
+"""The back end of models that another program serves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ class ModelCard:
     probe: bool = True
     """False: what the card says is believed, and no known holes are asked for."""
     adapters: tuple[AdapterFile, ...] = ()
+    remote: Endpoint | None = None
+    """Who serves a model of the back end `remote`, which has no files here."""
 
     @property
     def name(self) -> str:
@@ -85,8 +91,8 @@ class ModelCard:
 
     @property
     def quantisations(self) -> tuple[str, ...]:
-        """The choices of files, the card's own choice first."""
-        return tuple(dict.fromkeys(file.quantisation for file in self.files))
+        """The choices of files, the card's own choice first; one without name where there are none."""
+        return tuple(dict.fromkeys(file.quantisation for file in self.files)) or ("",)
 
     @property
     def all_files(self) -> tuple[ModelFile, ...]:
@@ -116,12 +122,14 @@ def parse(text: str, name: str) -> ModelCard:
 
 def _card(data: Mapping[str, Any]) -> ModelCard:
     check(data, CARD_FIELDS, "")
-    _check_files(data["files"], FILE_FIELDS, "file")
+    remote = _remote(data)
+    _check_files(data.get("files", ()), FILE_FIELDS, "file")
     _check_files(data.get("adapters", ()), ADAPTER_FIELDS, "adapter")
     card = ModelCard(
         **{
             **data,
-            "files": tuple(ModelFile(**file) for file in data["files"]),
+            "files": tuple(ModelFile(**file) for file in data.get("files", ())),
+            "remote": remote,
             "adapters": tuple(AdapterFile(**file) for file in data.get("adapters", ())),
             "order": Order(data.get("order", Order.PSM)),
             "skills": frozenset(Skill(skill) for skill in data.get("skills", ["fim"])),
@@ -137,6 +145,25 @@ def _card(data: Mapping[str, Any]) -> ModelCard:
     if card.family and not FAMILIES[card.family].template(card.order):
         raise ValueError(f"family {card.family} has no {card.order} order")
     return card
+
+
+def _remote(data: Mapping[str, Any]) -> Endpoint | None:
+    """Either a server or files, as the back end wants. Its family cannot be found out, so the card names it."""
+    if data["backend"] != REMOTE:
+        if "remote" in data:
+            raise ValueError(f"a [remote] table is for the back end {REMOTE}, not for {data['backend']!r:.60}")
+        if "files" not in data:
+            raise ValueError(f"files is missing; it must be {CARD_FIELDS['files'][1]}")
+        return None
+    if "remote" not in data:
+        raise ValueError("remote is missing; it must be a [remote] table that says at which url the model is served")
+    if data.get("files") or data.get("adapters"):
+        raise ValueError("a model with a [remote] table has no files of its own")
+    if not data.get("family"):
+        raise ValueError("family is missing: of a model with a [remote] table it must be named; plain has no markers")
+    check_remote(data["remote"])
+    said = data["remote"]
+    return Endpoint(**{**said, "url": said["url"].rstrip("/"), "kind": Kind(said.get("kind", Kind.OPENAI))})
 
 
 def _check_files(files: Sequence[Mapping[str, Any]], known: Mapping[str, Field], kind: str) -> None:

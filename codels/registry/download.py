@@ -1,4 +1,4 @@
-"""A file or a repository on the Hugging Face hub: asked about, and fetched. The one module that uses the network.
+"""A file or a repository on the Hugging Face hub: asked about, and fetched. The one module that fetches anything.
 
 `huggingface_hub` knows the endpoint, the token, proxies and its cache, as its users expect. Its own download begins
 anew after a kill; this one goes on.

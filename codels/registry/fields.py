@@ -11,6 +11,7 @@ from typing import Any
 
 from codels.copyweights import BUCKETS, N_COLUMNS
 from codels.core import Skill
+from codels.endpoint import Kind, is_url
 from codels.gate import Gate
 from codels.prompt import Order
 from codels.prompt.families import FAMILIES
@@ -21,7 +22,7 @@ MAX_BEAMS = 8
 
 _GATE_FIELDS = [field.name for field in fields(Gate)]
 
-_REQUIRED = {"id", "backend", "files", "path"}
+_REQUIRED = {"id", "backend", "path"}
 
 _UNSAFE = set('\\:"<>|?*')
 """What Windows lets no name of a file contain, and what its paths are made of."""
@@ -36,6 +37,21 @@ def check(data: Mapping[str, Any], known: Mapping[str, Field], where: str) -> No
             raise ValueError(f"{where}{name} is missing; it must be {wanted}")
         if name in data and not is_valid(data[name]):
             raise ValueError(f"{where}{name} must be {wanted}, not {data[name]!r:.60}")
+
+
+def check_remote(data: Any) -> None:
+    """Of a [remote] table. Raises `ValueError` that names the field, and shows nothing that stands in it."""
+    if not isinstance(data, dict):
+        raise ValueError("remote must be a [remote] table")
+    if unknown := set(data) - set(REMOTE_FIELDS):
+        known = ", ".join(REMOTE_FIELDS)
+        raise ValueError(f"remote: {len(unknown)} unknown fields; known are {known}")
+    if "url" not in data:
+        raise ValueError(f"remote.url is missing; it must be {REMOTE_FIELDS['url'][1]}")
+    for name, value in data.items():
+        is_valid, wanted = REMOTE_FIELDS[name]
+        if not is_valid(value):
+            raise ValueError(f"remote.{name} must be {wanted}")
 
 
 def stays_inside(path: str) -> bool:
@@ -113,6 +129,7 @@ CARD_FIELDS: dict[str, Field] = {
     "probe": (lambda value: isinstance(value, bool), "true or false"),
     "adapters": (_is_tables, "[[adapters]] tables, or none"),
     "gate": (_is_gate, f"a table of the numbers {', '.join(_GATE_FIELDS)}"),
+    "remote": (lambda _value: True, "a [remote] table"),  # `check_remote` looks at it, and shows nothing
 }
 
 FILE_FIELDS: dict[str, Field] = {
@@ -123,6 +140,20 @@ FILE_FIELDS: dict[str, Field] = {
     "revision": _matches(r"[\w./-]*", "a commit, or a branch or tag"),
     "quantisation": _matches("[A-Za-z0-9_.-]*", "a name such as Q4_K_M"),
 }
+
+REMOTE_FIELDS: dict[str, Field] = {
+    "url": (
+        lambda value: isinstance(value, str) and is_url(value),
+        "an address such as http://127.0.0.1:8000/v1, without a user, password or query",
+    ),
+    "model": (
+        lambda value: isinstance(value, str) and len(value) <= 300,
+        "the name that the server knows the model by",
+    ),
+    "kind": (lambda value: value in list(Kind), f"one of {', '.join(Kind)}"),
+    "key_env": _matches("|[A-Z][A-Z0-9_]{0,63}", "the name of an environment variable, in capitals, and not the key"),
+}
+"""Values of these are not shown: somebody may write a key into a wrong one."""
 
 ADAPTER_FIELDS: dict[str, Field] = {
     **{name: field for name, field in FILE_FIELDS.items() if name != "quantisation"},

@@ -25,7 +25,9 @@ class Candidate:
 
 
 def candidates() -> tuple[Candidate, ...]:
-    """All cards whose files are here, in the order of the cards."""
+    """All cards whose files are here, in the order of the cards. None that is served elsewhere: who wants code to be
+    sent there names it.
+    """
     known = speeds.read()
     found = []
     for card in store.cards().values():

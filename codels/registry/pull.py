@@ -35,7 +35,7 @@ def pull(model: ModelCard, talk: Talk, cancel: CancelToken, is_offline: bool) ->
 
     Raises `DownloadError` with what helps, `Stopped` when cancelled; what has come is kept, and the next pull goes on.
     """
-    wanted = model.needed(model.files[0].quantisation)
+    wanted = model.needed(model.quantisations[0])
     on_hub = [file for file in wanted if file.repo]
     if not on_hub:
         raise UserError(f"{model.id} is not on the hub: there is nothing to pull")

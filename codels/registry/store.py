@@ -107,14 +107,14 @@ def place(model: ModelCard, file: ModelFile) -> Path:
 
 def is_built_in(model: ModelCard) -> bool:
     """Whether its files come with codels."""
-    return all(not file.repo and not Path(file.path).is_absolute() for file in model.files)
+    return bool(model.files) and all(not file.repo and not Path(file.path).is_absolute() for file in model.files)
 
 
 def files(model: ModelCard) -> dict[Path, ModelFile]:
     """The files of the first quantisation that is there whole, the main one first, and the adapters, with what is known
     of each.
 
-    Raises `ModelError` where there is none, with the remedy.
+    None of a model that is served elsewhere. Raises `ModelError` where they are not there, with the remedy.
     """
     for quantisation in model.quantisations:
         places = {place(model, file): file for file in model.needed(quantisation)}
@@ -139,7 +139,11 @@ def adapters(model: ModelCard) -> tuple[tuple[str, float], ...]:
 
 
 def locate(model: ModelCard) -> Path:
-    """The main file of a model. Raises `ModelError` where one is missing or has another size than its card says."""
+    """The main file of a model. Raises `ModelError` where one is missing or has another size than its card says, or
+    where the model is served elsewhere.
+    """
+    if model.remote:
+        raise ModelError(f"the model {model.id} has no file here: it is served at {model.remote.url}")
     there = files(model)
     for path, file in there.items():
         if file.size and path.stat().st_size != file.size:

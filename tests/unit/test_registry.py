@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from codels.core import Skill
+from codels.endpoint import Endpoint, Kind
 from codels.errors import ModelError, UserError
 from codels.prompt import Order
 from codels.prompt.families import FAMILIES
@@ -14,6 +15,8 @@ from codels.registry import store
 from codels.registry.card import AdapterFile, ModelCard, ModelFile, parse
 from codels.registry.memory import BITS_PER_WEIGHT
 
+SERVED = 'id = "m"\nbackend = "remote"\nfamily = "plain"\n'
+REMOTE = '[remote]\nurl = "http://127.0.0.1:8000/v1/"\n'
 HEAD = 'id = "m"\nbackend = "llama.cpp"\n'
 FILE = '[[files]]\npath = "m.gguf"\n'
 PART = '[[files]]\npath = "m-0000{}-of-00003.gguf"\n'
@@ -60,6 +63,25 @@ BROKEN = [
     ("", "id is missing; it must be a name of letters, digits and . _ + -"),
     ('id = "m"\n' + FILE, "backend is missing"),
     (HEAD, "files is missing; it must be one [[files]] table at least"),
+    (HEAD + FILE + REMOTE, "a [remote] table is for the back end remote, not for 'llama.cpp'"),
+    (SERVED, "remote is missing; it must be a [remote] table"),
+    (SERVED + "remote = 'sk-1'\n", "remote must be a [remote] table"),
+    (SERVED + FILE + REMOTE, "a model with a [remote] table has no files of its own"),
+    ('id = "m"\nbackend = "remote"\n' + REMOTE, "family is missing: of a model with a [remote] table it must be named"),
+    (
+        SERVED + "[remote]\nmodel = 'x'\n",
+        "remote.url is missing; it must be an address such as http://127.0.0.1:8000/v1",
+    ),
+    (SERVED + "[remote]\nurl = 'ftp://h/'\n", "remote.url must be an address"),
+    (SERVED + "[remote]\nurl = 'http://me:sk-1@h/'\n", "remote.url must be an address"),
+    (SERVED + "[remote]\nurl = 'http://h/?key=sk-1'\n", "without a user, password or query"),
+    (SERVED + "[remote]\nurl = 'http://h:99999/'\n", "remote.url must be an address"),
+    (SERVED + "[remote]\nurl = 'http://'\n", "remote.url must be an address"),
+    (SERVED + REMOTE + "kind = 'sk-1'\n", "remote.kind must be one of openai, llama-server"),
+    (SERVED + REMOTE + "model = 1\n", "remote.model must be the name that the server knows the model by"),
+    (SERVED + REMOTE + "key_env = 'sk-1'\n", "remote.key_env must be the name of an environment variable, in capitals"),
+    (SERVED + REMOTE + "key_env = 'sk_1'\n", "and not the key"),
+    (SERVED + REMOTE + "sk-1 = ''\n", "remote: 1 unknown fields; known are url, model, kind, key_env"),
     (HEAD + "files = []\n", "files must be one [[files]] table at least, not []"),
     (HEAD + 'files = ["m.gguf"]\n', "files must be one [[files]] table at least"),
     (HEAD + "[files]\npath = 'm'\n", "files must be one [[files]] table at least"),
@@ -137,6 +159,16 @@ def test_a_broken_card_is_named_with_its_field(text: str, says: str) -> None:
         parse(text, "m.toml")
     assert str(error.value).startswith("the model card m.toml is not valid: ")
     assert says in str(error.value)
+    assert "sk-1" not in str(error.value), "somebody's key is not shown"
+
+
+def test_a_card_of_a_model_that_is_served_elsewhere() -> None:
+    card = parse(SERVED + REMOTE + 'model = "x"\nkind = "llama-server"\nkey_env = "KEY"\n', "m.toml")
+    assert card.remote == Endpoint("http://127.0.0.1:8000/v1", "x", Kind.LLAMA_SERVER, "KEY")
+    assert parse(SERVED + REMOTE, "m.toml").remote == Endpoint("http://127.0.0.1:8000/v1")
+    assert (card.files, card.quantisations, store.files(card), store.is_built_in(card)) == ((), ("",), {}, False)
+    with pytest.raises(ModelError, match="no file here: it is served at http"):
+        store.locate(card)
 
 
 def test_a_model_in_parts_is_found_by_any_of_them(tmp_path: Path) -> None:
