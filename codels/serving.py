@@ -71,7 +71,8 @@ class Serving:
         if load != self._load:
             self._save_speed()
             self.card, self.model, self._load = load.card, None, load
-            self.meter = SpeedMeter(Path(load.spec.path), load.spec.threads)
+            here = load.card.remote is None
+            self.meter = SpeedMeter(Path(load.spec.path), load.spec.threads) if here else None
             self.engine.load(load.spec)
 
     async def stop(self) -> None:

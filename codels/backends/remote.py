@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
 
-from codels.backends import LoadSpec, ModelInfo, OnProgress
+from codels.backends import LoadSpec, ModelInfo, OnProgress, remotewords
 from codels.backends.deadline import Deadline
 from codels.backends.remoteanswer import Answer
 from codels.backends.remotehttp import Server
-from codels.backends.remotekinds import DIALECTS, Chunk, Met
+from codels.backends.remotekinds import Chunk, Dialect, Met
 from codels.backends.remoteline import Late, Patience, Question
+from codels.backends.remotellama import LlamaServer
+from codels.backends.remoteopenai import OpenAI
 from codels.cancel import CancelToken
-from codels.endpoint import Endpoint
+from codels.endpoint import Endpoint, Kind
 from codels.errors import Cancelled, MarkerMissing, ModelError, PromptTooLong, RemoteError, UserError
 from codels.generation import Part, Prompt, SamplingParams, Step
 
@@ -40,6 +42,12 @@ _FATAL = (400, 401, 403, 404, 405, 422)
 
 _CHOOSY = (400, 422, 500, 501)
 """What servers say to fields that they do not know, or cannot serve."""
+
+
+DIALECTS: dict[Kind, Callable[[Endpoint, tuple[str, ...]], Dialect]] = {
+    Kind.OPENAI: OpenAI,
+    Kind.LLAMA_SERVER: LlamaServer,
+}
 
 
 def load(spec: LoadSpec, on_progress: OnProgress) -> RemoteModel:
@@ -164,7 +172,7 @@ class RemoteModel:
                 if not answer.why:
                     raise
         if not answer.why:
-            raise RemoteError(f"{self._endpoint.host} broke its answer off; its log may say why")
+            raise RemoteError(remotewords.broken_off(self._endpoint, "it ended without an end"))
 
     def close(self) -> None:
         self._server.close()

@@ -94,7 +94,10 @@ def silent(endpoint: Endpoint) -> str:
 
 
 def broken_off(endpoint: Endpoint, reason: str) -> str:
-    return f"{endpoint.host} broke its answer off: {reason}; its log may say why"
+    return (
+        f"{endpoint.host} broke its answer off: {reason}. Its log may say why; a prompt longer than its context is one "
+        "cause (context_window in the card)"
+    )
 
 
 def garbled(endpoint: Endpoint, what: str) -> str:

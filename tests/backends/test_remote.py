@@ -64,6 +64,7 @@ def test_the_prompt_of_openai_is_one_text_in_which_only_ours_are_markers(connect
     ((path, body, headers),) = server.seen
     assert path == "/v1/completions"
     assert body["prompt"] == "<|fim_prefix|>x = (\n<|fim_suffix|>\n)\n<|fim_middle|>"
+    assert body["repeat_penalty"] == body["repetition_penalty"] == 1.0, "some servers have another default"
     assert (body["model"], body["max_tokens"], body["stream"], body["logprobs"]) == ("m", 8, True, 1)
     assert body["stop"] == ["\n\n", *FAMILY.stop[:3]]
     assert headers["Authorization"] == f"Bearer {KEY}"
