@@ -17,7 +17,7 @@ from codels.backends.remoteline import Line, Patience, Question, Reply, TooMuch
 from codels.endpoint import Endpoint
 from codels.errors import RemoteError
 
-CONNECT_S, READ_S = 5.0, 60.0
+CONNECT_S, READ_S = 5.0, 120.0
 """Until a connection is there, and between two bytes of an answer."""
 
 IDLE_S = 60.0

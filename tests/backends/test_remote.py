@@ -18,7 +18,7 @@ from codels.backends import Backend, LoadSpec, remotewords
 from codels.backends.remotetext import count, logprob, without
 from codels.cancel import CancelToken
 from codels.endpoint import Endpoint, Kind
-from codels.errors import CodelsError, ModelError, PromptTooLong, RemoteError, UserError
+from codels.errors import Cancelled, CodelsError, ModelError, PromptTooLong, RemoteError, UserError
 from codels.generation import BOS, Part, Prompt, SamplingParams
 from codels.prompt import Order, Place, render
 from codels.prompt.budget import Window
@@ -411,6 +411,16 @@ def test_what_no_other_try_helps_is_said_when_the_model_is_loaded(status: int, m
         server.faults.append(lambda handler: handler.json({"error": KEY}, status))
         with pytest.raises(RemoteError, match=f"HTTP {status}"):
             load(server)
+
+
+def test_a_load_that_is_stopped_leaves_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_KEY", KEY)
+    with serving(ModelServer()) as server:
+        server.faults.append(lambda handler: handler.wait_for_client_to_leave())
+        remote = Endpoint(server.address + "/v1", "m")
+        with pytest.raises(Cancelled):
+            backends.load(LoadSpec("remote", "m", remote=remote), lambda *_: not server.seen)
+        assert server.left.wait(20)
 
 
 KEYS = [("", "is not set"), ("  ", "is not set"), ("a\nb", "odd characters"), ("schlüssel", "odd characters")]
