@@ -112,6 +112,7 @@ class Line:
                     if n_bytes > MAX_ANSWER_BYTES:
                         raise TooMuch
                     put(data)
+            self._is_idle = True
             put(_END)
         except Exception as error:
             self._is_broken = True

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from answers import ask
@@ -455,6 +458,42 @@ def test_a_certificate_that_is_not_trusted_is_told_with_the_remedy() -> None:
         Endpoint("https://models.example/v1"), "[SSL: CERTIFICATE_VERIFY_FAILED] certificate"
     )
     assert "SSL_CERT_FILE" in said
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """Of 127.0.0.1, signed by itself; its key beside it."""
+    path = tmp_path / "own.pem"
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1"
+    )
+    try:
+        made = [*command.split(), "-keyout", str(path.with_suffix(".key")), "-out", str(path)]
+        subprocess.run(made, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("openssl is not there to make a certificate")
+    return path
+
+
+def test_tls_is_verified_and_its_connection_serves_again(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_KEY", KEY)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    with serving(ModelServer(), tls=tls) as server:
+        model = load(server)
+        assert "is not trusted" in model.info.plan[0]
+        model.close()
+        assert server.seen == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        server.n_connections = 0
+        model = load(server)
+        for _ in range(10):
+            assert ask(model, PROMPT).text == server.answer
+        assert server.n_connections < 10, "some follow before the former answer's end is read"
+        server.faults.append(lambda handler: handler.wait_for_client_to_leave())
+        assert ask(model, PROMPT, SamplingParams(4, max_ms=200)).stats.why_stopped == "time"
+        assert server.left.wait(20)
+        model.close()
 
 
 def test_500_faults_leave_no_question_without_an_answer_or_a_sentence(connect: Connect) -> None:

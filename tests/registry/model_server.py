@@ -5,6 +5,7 @@ llama-server do, and does whatever a fault makes it do instead.
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -183,10 +184,12 @@ class _Http(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(model: ModelServer, port: int = 0) -> Iterator[ModelServer]:
+def serving(model: ModelServer, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[ModelServer]:
     handler = type("Handler", (Handler,), {"server_of": model})
     with _Http(("127.0.0.1", port), handler) as http:
-        model.address = f"http://127.0.0.1:{http.server_port}"
+        if tls:
+            http.socket = tls.wrap_socket(http.socket, server_side=True, do_handshake_on_connect=False)
+        model.address = f"{'https' if tls else 'http'}://127.0.0.1:{http.server_port}"
         thread = threading.Thread(target=http.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield model
