@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from functools import cache
 
+MARKER = re.compile(r"<[|｜].*[|｜]>|<pad>|\[PAD\d+\]|<unused\d+>")
+"""Added tokens that no user's text means, though their vocabulary may call them ordinary ones."""
+
 
 @cache
 def seams(markers: tuple[str, ...]) -> re.Pattern[str]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codels.backends import LoadSpec, OnProgress, Score, Vectors
+from codels.backends.answering import read, told
 from codels.backends.copying import CopyModel, Lines
 from codels.backends.deadline import Deadline
 from codels.backends.kvcache import KvCache
@@ -91,20 +92,12 @@ class LlamaCpp:
             raise PromptTooLong(len(tokens), self._context.n_ctx - n_more)
         self._context.arm(cancel)
         n_reused = self._cache.reuse(tokens, n_more + self._context.n_branch_cells)
-        stats = Stats(n_prompt=len(tokens), n_reused=n_reused)
-        why = self._prefill(tokens, cancel, clock)
-        stats = replace(stats, prefill_ms=clock.ms())
-        if not why:
-            for step in self._decode(prompt, params, cancel, clock):
-                n_decoded, why = stats.n_decoded + len(step.token_ids), step.stats.why_stopped
-                stats = replace(stats, n_decoded=n_decoded, decode_ms=clock.ms() - stats.prefill_ms)
-                if not step.is_last:
-                    yield replace(step, stats=stats)
-        why = "cancelled" if cancel.is_cancelled else why
-        yield Step(stats=replace(stats, why_stopped=why))
+        why = read(self._cache, tokens, cancel, clock)
+        stats = Stats(n_prompt=len(tokens), n_reused=n_reused, why_stopped=why)
+        yield from told(stats, self._decode(prompt, params, cancel, clock), cancel, clock)
 
     def score(self, prompt: Prompt, text: str, cancel: CancelToken) -> Score:
-        from codels.backends.llamascore import Scoring
+        from codels.backends.scoring import Scoring
 
         tokens = [token for part in prompt.parts for token in self.tokenize(part)] or self._vocabulary.start
         scoring = Scoring(self._context, prompt, text)
@@ -112,7 +105,7 @@ class LlamaCpp:
             raise PromptTooLong(len(tokens) + len(scoring.said), self._context.n_ctx)
         self._context.arm(cancel)
         self._cache.reuse(tokens, len(scoring.said))
-        is_read = not self._prefill(tokens[:-1], cancel, Deadline(0))
+        is_read = not read(self._cache, tokens[:-1], cancel, Deadline(0))
         score = (
             scoring.run(tokens[-1], lambda piece: self._cache.evaluate(piece, len(piece)), N_SLICE) if is_read else None
         )
@@ -129,18 +122,6 @@ class LlamaCpp:
 
     def close(self) -> None:
         self._context.close()
-
-    def _prefill(self, tokens: list[int], cancel: CancelToken, clock: Deadline) -> str:
-        """Evaluate what is not cached, in slices; what is done stays usable. Returns why it stopped, or ""."""
-        while len(self._cached) < len(tokens):
-            if cancel.is_cancelled:
-                return "cancelled"
-            if clock.is_late:
-                return "time"
-            n_done = len(self._cached)
-            if not self._cache.evaluate(tokens[n_done : n_done + N_SLICE]):
-                return "cancelled" if cancel.is_cancelled else "limit"
-        return ""
 
     def _copying(self, prompt: Prompt) -> Copying:
         if not (self._copy_weights and prompt.sources):

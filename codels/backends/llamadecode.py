@@ -1,11 +1,11 @@
-"""One answer of a llama.cpp model, token by token. Imports the library where beams search."""
+"""One answer, token by token. Imports llama.cpp where beams search."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 from codels.backends.copying import Copied
 from codels.backends.deadline import Deadline
@@ -27,11 +27,19 @@ Found = tuple[int, float]
 """A token and its natural log-probability."""
 
 
+class Chooser(Protocol):
+    """Chooses the next token from the logits evaluated last."""
+
+    def next(self, allowed: list[int], banned: tuple[int, ...], copied: Copied | None, /) -> Found | None:
+        """None where no token may come. Empty `allowed` means any."""
+        ...
+
+
 @dataclass(slots=True)
 class Tokens:
     """Those of one answer, behind the prompt at work in `cache`. `planned` were searched for, and come first."""
 
-    sampler: Sampler
+    sampler: Chooser
     cache: KvCache
     copying: Copying
     cancel: CancelToken
@@ -50,7 +58,7 @@ class Tokens:
             return
         from codels.backends.llamasearch import LineSearch
 
-        search = LineSearch(context, self.sampler, self.copying, self.cache)
+        search = LineSearch(context, cast("Sampler", self.sampler), self.copying, self.cache)
         try:
             line = search.first_line(heal, params, n_beams, lambda: self.is_over)
         except ModelError:

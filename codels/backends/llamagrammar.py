@@ -17,8 +17,9 @@ import numpy as np
 
 from codels.backends import llamalog
 from codels.backends.copying import Copied, Ids
-from codels.backends.llamasampling import Sampler, Tokens
+from codels.backends.llamasampling import Sampler
 from codels.backends.llamavocab import Vocabulary
+from codels.backends.logits import Tokens
 from codels.errors import UserError
 from codels.generation import Prompt
 

@@ -18,8 +18,9 @@ from codels.backends import LoadSpec, llamaabort, llamalora
 from codels.backends.llamagrammar import constrained
 from codels.backends.llamalog import reason
 from codels.backends.llamalora import Adapters
-from codels.backends.llamasampling import Logits, Sampler, links
+from codels.backends.llamasampling import Sampler, links
 from codels.backends.llamavocab import Vocabulary
+from codels.backends.logits import Logits
 from codels.backends.plan import N_SLICE, FlashAttention, KvType, Plan
 from codels.cancel import CancelToken
 from codels.errors import ModelError, OutOfMemory

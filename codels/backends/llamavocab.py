@@ -16,14 +16,11 @@ from codels.backends.copying import Ids
 from codels.backends.llamatext import Pieces
 from codels.errors import MarkerMissing, ModelError
 from codels.generation import Part
-from codels.seams import seams
+from codels.seams import MARKER, seams
 
 _ATTR_CONTROL = 1 << 3
 _ATTR_USER_DEFINED = 1 << 4
 """`llama_token_attr` of llama.h."""
-
-_MARKER = re.compile(r"<[|｜].*[|｜]>|<pad>|\[PAD\d+\]|<unused\d+>")
-"""User-defined tokens that no user's text means; llama.cpp finds these in any text, as it must find others."""
 
 _ORDINARY = {f" <{name}>".encode(): f"▁<{name}>" for name in ("PRE", "SUF", "MID", "EOT")}
 """Code Llama's markers, which its files list as ordinary tokens: SentencePiece makes them out of any text, piece by
@@ -47,7 +44,8 @@ class Vocabulary:
             if attributes & (_ATTR_CONTROL | _ATTR_USER_DEFINED):
                 text = llama.llama_vocab_get_text(self.handle, token).decode("utf-8", "replace")
                 self.special[text] = token
-                if attributes & _ATTR_USER_DEFINED and _MARKER.fullmatch(text):
+                # llama.cpp finds these in any text, as it must find others.
+                if attributes & _ATTR_USER_DEFINED and MARKER.fullmatch(text):
                     hidden.append(text)
             if attributes & _ATTR_CONTROL or llama.llama_vocab_is_eog(self.handle, token):
                 self._controls.add(token)

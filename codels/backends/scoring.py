@@ -1,19 +1,39 @@
-"""How likely a text is behind a prompt, from the logits of a llama.cpp context. Imports numpy."""
+"""How likely a text is behind a prompt, from the logits behind each of its tokens. Imports numpy, no model library."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import accumulate
-
-import numpy as np
+from typing import Protocol
 
 from codels.backends import Score
-from codels.backends.llamanative import Context
-from codels.backends.llamasampling import Logits
+from codels.backends.llamatext import Pieces
+from codels.backends.logits import Logits, log_sum
 from codels.generation import Part, Prompt
 
 Evaluate = Callable[[list[int]], bool]
 """Reads the next tokens, and leaves the logits behind each of them; False where it was stopped."""
+
+
+class Vocabulary(Protocol):
+    """Of any library."""
+
+    pieces: Pieces
+
+    def tokenize(self, part: Part) -> list[int]: ...
+
+    def ends(self, stop: tuple[str, ...]) -> frozenset[int]: ...
+
+
+class Context(Protocol):
+    """What was evaluated last."""
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    def logits(self, index: int) -> Logits:
+        """Behind the `index`-th of the tokens evaluated last."""
+        ...
 
 
 class Scoring:
@@ -38,10 +58,5 @@ class Scoring:
             for index in range(len(piece)):
                 row = self._context.logits(index)
                 following = tokens[start + index + 1 : start + index + 2] or self._ends
-                found.append(_log_sum(row[following]) - _log_sum(row))
+                found.append(log_sum(row[following]) - log_sum(row))
         return Score(tuple(found[self._n_spelled : -1]), found[-1])
-
-
-def _log_sum(row: Logits) -> float:
-    top = float(row.max())
-    return top + float(np.log(np.exp(row - top, dtype=np.float64).sum()))
