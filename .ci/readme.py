@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from codels.backends import PLANNED
-from codels.registry import memory, store
+from codels.registry import memory, store, uses
 from codels.registry.card import ModelCard
 from codels.sizes import size_text
 
@@ -18,12 +17,12 @@ HEAD = """\
 |---|---|---|---|---|---|---|
 """
 
-FOOT = "| any `.gguf` file, by its path | its own | its own | | its own | | its own |\n"
+FOOT = "| any `.gguf` file, or folder of safetensors, by its path | its own | its own | | its own | | its own |\n"
 
 BUILT_IN = "[`{id}`](models/tiny/README.md) (built in)"
 
 LATER = "†"
-"""Beside models whose backend is not there yet."""
+"""Beside models that codels cannot run yet."""
 
 
 def table() -> str:
@@ -37,7 +36,7 @@ def _row(card: ModelCard) -> str:
     sizes = [file.size for file in card.files if file.quantisation == quantisation]
     need = memory.estimate(card, quantisation, memory.context_window(card)).total_bytes
     cells = (
-        f"`{card.id}`{LATER * (card.backend in PLANNED)}" if card.files[0].repo else BUILT_IN.format(id=card.id),
+        f"`{card.id}`{LATER * bool(uses.not_yet(card))}" if card.files[0].repo else BUILT_IN.format(id=card.id),
         ", ".join(name.capitalize() for name in sorted(card.languages)) or "many",
         f"{card.context_window:,} tokens" if card.context_window else "",
         quantisation,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -15,7 +16,7 @@ from typing import Protocol, cast
 from codels.cancel import CancelToken
 from codels.copyweights import CopyWeights
 from codels.endpoint import Endpoint
-from codels.errors import BackendMissing, UserError
+from codels.errors import UserError
 from codels.generation import Part, Prompt, SamplingParams, Step
 from codels.machine import Devices
 
@@ -146,15 +147,20 @@ Loader = Callable[[LoadSpec, OnProgress], Backend]
 
 BACKENDS = {
     "llama.cpp": "codels.backends.llamacpp",
+    "transformers": "codels.backends.hf",
     "remote": "codels.backends.remote",
     "fake": "codels.backends.fake",
 }
 
-PLANNED = ("transformers",)
-"""Cards name these already; a later version has them."""
-
-_LIBRARIES = {"codels.backends.llamacpp": "codels.backends.llamaload", "codels.backends.remote": "httpx2"}
+_LIBRARIES = {
+    "codels.backends.llamacpp": "codels.backends.llamaload",
+    "codels.backends.hf": "codels.backends.hfload",
+    "codels.backends.remote": "httpx2",
+}
 """Where the heavy import is not in the module itself."""
+
+_OPTIONAL = {"transformers": ("torch", "transformers", "safetensors")}
+"""What a plain installation of codels does not bring."""
 
 
 def load(spec: LoadSpec, on_progress: OnProgress) -> Backend:
@@ -164,14 +170,18 @@ def load(spec: LoadSpec, on_progress: OnProgress) -> Backend:
 
 
 def check(backend: str) -> None:
-    """Raises `BackendMissing` for one that is to come, `UserError` for one that nobody knows."""
-    if backend in PLANNED:
-        raise BackendMissing(
-            f"its backend {backend} is missing in this version of codels; choose a model whose backend is llama.cpp: "
-            "`codels models list` shows them"
-        )
+    """Raises `UserError` for one that nobody knows."""
     if backend not in BACKENDS:
         raise UserError(f"there is no backend {backend!r}; known are {', '.join(BACKENDS)}")
+
+
+def lacking(backend: str) -> str:
+    """What must be installed for a backend, in words; empty where nothing is. Imports nothing."""
+    missing = [name for name in _OPTIONAL.get(backend, ()) if importlib.util.find_spec(name) is None]
+    if not missing:
+        return ""
+    are = "is" if len(missing) == 1 else "are"
+    return f'{" and ".join(missing)} {are} not installed: `pip install "codels[{backend}]"`'
 
 
 def devices() -> Devices:

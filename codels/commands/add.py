@@ -1,4 +1,4 @@
-"""`codels models add`: a card for a model file of the user's, or of a repository of the hub, after a look at it."""
+"""`codels models add`: a card for a file or folder of the user's, or a repository of the hub, after a look at it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from codels import verdicts
+from codels import checkpoints, verdicts
 from codels.backends import ModelInfo
 from codels.cancel import CancelToken
 from codels.commands.pull import fetch
@@ -37,30 +37,33 @@ class Seen:
 
 
 def add(name: str, id_: str, is_offline: bool, is_json: bool) -> int:
-    """The file at the path `name`, or the repository of that name, becomes a model. Raises `CodelsError`."""
-    if path := _file(name):
+    """The file or folder at the path `name`, or the repository of that name, becomes a model. Raises `CodelsError`."""
+    if path := _place(name):
         return _add_file(path, id_, is_json)
     if found := source.parse(name):
         return _add_repository(found, id_, is_offline, is_json)
-    raise UserError(f"{name!r:.80} is no file, and no repository of the hub such as owner/name or owner/name:Q4_K_M")
+    raise UserError(
+        f"{name!r:.80} is no file, no folder of a model, and no repository of the hub such as owner/name or "
+        "owner/name:Q4_K_M"
+    )
 
 
-def _file(name: str) -> Path | None:
-    """The file of that name; none where there is none, or no file system takes the name."""
+def _place(name: str) -> Path | None:
+    """The file of that name, or the folder of a model; none where there is none, or no file system takes the name."""
     try:
         path = Path(name).expanduser()
-        return path if path.is_file() else None
+        return path if path.is_file() or checkpoints.is_checkpoint(path) else None
     except (OSError, ValueError, RuntimeError):  # RuntimeError: a home of nobody
         return None
 
 
 def _add_file(path: Path, id_: str, is_json: bool) -> int:
-    id_ = id_ or _id(path.stem)
+    model = store.find(str(path))
+    id_ = id_ or _id(path.stem if path.is_file() else model.id)
     mycards.check(id_)
     before = mycards.written(id_)
-    if id_ in store.cards() and not (before and Path(before.files[0].path) == path.absolute()):
+    if id_ in store.cards() and not (before and Path(before.files[0].path) in (path.absolute(), _main(model))):
         raise UserError(f"there is a model {id_} already: choose another name with --id")
-    model = store.find(str(path))
     for file in model.files:
         if not Path(file.path).is_file():
             raise UserError(f"{path} is a part of a model, and {file.path} is missing: all parts must be there")
@@ -69,6 +72,10 @@ def _add_file(path: Path, id_: str, is_json: bool) -> int:
         replace(file, size=Path(file.path).stat().st_size, sha256=pins.digest(Path(file.path))) for file in model.files
     )
     return _finish(id_, {"backend": model.backend}, tuple(files), seen, is_json)
+
+
+def _main(model: ModelCard) -> Path:
+    return Path(model.files[0].path)
 
 
 def _add_repository(found: Source, id_: str, is_offline: bool, is_json: bool) -> int:

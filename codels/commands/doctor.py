@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 
-from codels import __version__
+from codels import __version__, backends
 from codels.cancel import CancelToken
 from codels.checks import sandbox
 from codels.commands import devices
@@ -59,6 +59,8 @@ def _installed() -> Iterator[str]:
             yield f"✓ {package} {importlib.metadata.version(package)}"
         except importlib.metadata.PackageNotFoundError:
             yield f"✗ {package} is not installed: pip install {package}"
+    if lacking := backends.lacking("transformers"):
+        yield f"  folders of safetensors cannot be run: {lacking}"
     yield f"  {sandbox.protection()}"
     yield f"  models of your own can be put into {store.models_folder()}, their cards into {store.cards_folder()}"
     for problem in store.user_cards()[1]:

@@ -101,7 +101,7 @@ def _row(card: ModelCard) -> dict[str, Any]:
 
 def _shown(row: dict[str, Any]) -> tuple[str, ...]:
     size, need = (size_text(row[key]) if row[key] else "" for key in ("size_bytes", "memory_bytes"))
-    title = f"{row['title']} (cannot be used yet: {row['backend']})" if row["problem"] else row["title"]
+    title = f"{row['title']} (cannot be used yet)" if row["problem"] else row["title"]
     return "✓" if row["is_here"] else "", row["id"], size, need, row["license"], title
 
 
@@ -111,7 +111,7 @@ def problem(card: ModelCard) -> str:
         backends.check(card.backend)
     except CodelsError as error:
         return str(error)
-    return ""
+    return uses.not_yet(card)
 
 
 def _details(card: ModelCard) -> dict[str, Any]:

@@ -11,13 +11,15 @@ from codels.dispatch import skills, ways
 from codels.dispatch.ways import Budget, Choice
 from codels.errors import BackendMissing, CodelsError, ModelError, UserError
 from codels.machine import Machine
-from codels.registry import choices, installed, store
+from codels.registry import choices, installed, store, uses
 from codels.registry.card import ModelCard
 from codels.settings import AUTO, Settings
 
 _NONE: Mapping[str, str] = {}
 
 _USE = "`codels models use`"
+
+_OTHERS = "`codels models list` shows the models that can"
 
 UNKNOWN_BYTES = 4_000_000_000
 """For all models together where the system does not say how much memory there is: half of a small laptop's."""
@@ -61,15 +63,15 @@ def select(settings: Settings, broken: Mapping[str, str] = _NONE, machine: Machi
 
 def find(name: str) -> ModelCard:
     """The card of a model that can be loaded. Raises `UserError` or `ModelError` where its file is not there, and
-    `BackendMissing` where its backend is to come.
+    `BackendMissing` where codels cannot run it yet, or a library is not installed.
     """
     card = _card(name)
+    if problem := uses.not_yet(card) or backends.lacking(card.backend):
+        raise BackendMissing(f"{name} cannot be used yet: {problem}; {_OTHERS}")
     try:
         backends.check(card.backend)
         if not card.remote:
             store.locate(card)
-    except BackendMissing as error:
-        raise BackendMissing(f"{name} cannot be used yet: {error}") from error
     except (OSError, RuntimeError, ValueError) as error:
         raise _unreadable(name, error) from error
     return card
@@ -77,7 +79,7 @@ def find(name: str) -> ModelCard:
 
 def is_missing(card: ModelCard) -> bool:
     """Whether a model of the hub could be used and is not on this machine; one that is damaged is."""
-    if card.remote or not card.files[0].repo or card.backend not in backends.BACKENDS:
+    if card.remote or not card.files[0].repo or card.backend not in backends.BACKENDS or uses.not_yet(card):
         return False
     try:
         store.files(card)

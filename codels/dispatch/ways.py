@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from codels import backends
 from codels.core import Role
 from codels.dispatch.latency import TASKS, Task, answer_s
 from codels.dispatch.skills import SKILLS
 from codels.machine import Device, DeviceKind, Machine
+from codels.registry import uses
 from codels.registry.card import ModelCard
 from codels.registry.installed import Candidate
 from codels.sizes import size_text
@@ -132,8 +134,11 @@ def _on_gpu(case: _Case) -> _Fit:
 
 
 def _on_cpu(case: _Case) -> _Fit:
-    if case.candidate.card.backend not in ("llama.cpp", "fake"):
-        return _Fit(False, "")
+    return _within(case) if case.candidate.card.backend in ("llama.cpp", "fake") else _Fit(False, "")
+
+
+def _within(case: _Case) -> _Fit:
+    """Whether it fits the memory and is fast enough on the CPU."""
     candidate, machine, limit = case.candidate, case.machine, case.budget.limit_bytes
     need = 0 if case.budget.shared == candidate.card.id else candidate.need_bytes
     if need > max(limit, SMALL_BYTES):
@@ -158,7 +163,8 @@ def _time(case: _Case, seconds: float) -> tuple[str, str]:
 def _in_full(case: _Case) -> _Fit:
     if case.candidate.card.backend != "transformers":
         return _Fit(False, "")
-    return _Fit(False, "the transformers back end is not built yet")
+    problem = uses.not_yet(case.candidate.card) or backends.lacking(case.candidate.card.backend)
+    return _Fit(False, problem) if problem else _within(case)
 
 
 WAYS: dict[str, Callable[[_Case], _Fit]] = {"gpu": _on_gpu, "cpu": _on_cpu, "transformers": _in_full}

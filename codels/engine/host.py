@@ -139,6 +139,7 @@ def main() -> None:
     # Libraries print; the channel must not hear it. It moves to a descriptor of its own, and 1 becomes 2.
     channel = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    os.environ["HF_HUB_OFFLINE"] = "1"  # nothing is fetched here, whatever a model's library would like
     try:
         Host(channel).serve(sys.stdin.buffer, *sys.argv[1:2])
     finally:  # also of a last line that was cut off by its writer's death

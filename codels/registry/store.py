@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import platformdirs
 
-from codels import records, splits
+from codels import checkpoints, records, splits
 from codels.errors import ModelError, UserError
 from codels.prompt import Order
 from codels.registry import card, pins
@@ -75,14 +75,19 @@ def cards_folder() -> Path:
 
 
 def find(name: str) -> ModelCard:
-    """The card of a model: an id, `ID:QUANTISATION`, or one made up for a path or a file in `models_folder()`."""
+    """The card of a model: an id, `ID:QUANTISATION`, or one made up for a path or a file in `models_folder()`.
+
+    The path may be that of a folder as transformers keeps models, or of the weights in it.
+    """
     known = cards()
     bare, colon, quantisation = name.partition(":")
     if bare in known:
         return known[bare].choose(quantisation) if colon else known[bare]
     path = Path(name).expanduser()
-    if not path.is_file() and (models_folder() / name).is_file():
+    if not path.exists() and (models_folder() / name).exists():
         path = models_folder() / name
+    if folder := _checkpoint(path):
+        return folder
     backend = _BACKEND_OF.get(path.suffix.lower())
     if backend:
         family = "codels" if backend == "fake" else ""
@@ -94,8 +99,25 @@ def find(name: str) -> ModelCard:
     if skipped:
         raise UserError(f"there is no model {name!r}: {skipped}")
     raise UserError(
-        f"there is no model {name!r}; `codels models list` shows those that there are, or name the path of a .gguf file"
+        f"there is no model {name!r}; `codels models list` shows those that there are, or name the path of a .gguf "
+        "file, or of a folder with config.json and safetensors"
     )
+
+
+def _checkpoint(path: Path) -> ModelCard | None:
+    """A card for a folder of transformers'; none where it is no such. Raises `ModelError` for one without weights."""
+    folder = path if path.is_dir() else path.parent
+    is_weights = path.suffix == Path(checkpoints.SAFETENSORS).suffix and path.is_file()
+    if not ((path.is_dir() or is_weights) and checkpoints.is_checkpoint(folder)):
+        return None
+    try:
+        weights, files = checkpoints.weights(folder), checkpoints.files(folder)
+    except ValueError as error:
+        raise ModelError(f"{error}; fetch the model again") from error
+    if not weights:
+        raise ModelError(f"{folder} has a {checkpoints.CONFIG} but no {checkpoints.SAFETENSORS}: fetch the model again")
+    name = folder.absolute().name
+    return ModelCard(name, "transformers", tuple(ModelFile(str(file.absolute())) for file in files))
 
 
 def place(model: ModelCard, file: ModelFile) -> Path:

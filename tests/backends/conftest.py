@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
+import hf_folder
 import pytest
 from answers import ANSWER, BUILT_IN, GPU_LAYERS, MARKERS, Open
 from model_server import ModelServer, serving
@@ -81,11 +82,27 @@ NOT_REMOTE = {
 }
 """Promises that a remote model does not make, and why."""
 
+@pytest.fixture(scope="session")
+def transformers_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built-in model's weights as transformers keeps them."""
+    hf_folder.need()
+    return hf_folder.write(tmp_path_factory.mktemp("hf") / "built-in")
+
+
+@pytest.fixture
+def open_transformers(opened: Callable[[LoadSpec], Backend], transformers_folder: Path) -> Open:
+    def open_(**_script: object) -> Backend:
+        return opened(LoadSpec("transformers", str(transformers_folder), 512, 1, MARKERS, gpu_layers=GPU_LAYERS))
+
+    return open_
+
+
 _MODEL = pytest.mark.model
 _PARAMS = [
     "fake",
     pytest.param("llama", marks=_MODEL),
     pytest.param("llama, beams", marks=_MODEL),
+    pytest.param("transformers", marks=_MODEL),
     "remote",
     "remote, llama-server",
 ]

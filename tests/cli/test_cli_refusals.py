@@ -47,8 +47,14 @@ REFUSED = [
     (["models", "path", "nothing.gguf"], "nothing.gguf does not exist"),
     (["models", "pull", "codels-tiny"], "codels-tiny is not on the hub: there is nothing to pull"),
     (["models", "rm", "codels-tiny"], "codels-tiny was not pulled, so "),
-    (["models", "add", "no/such/file.gguf"], "'no/such/file.gguf' is no file, and no repository of the hub such as"),
-    (["models", "add", "x" * 5000], "is no file, and no repository of the hub such as owner/name"),
+    (
+        ["models", "add", "no/such/file.gguf"],
+        "'no/such/file.gguf' is no file, no folder of a model, and no",
+    ),
+    (
+        ["models", "add", "x" * 5000],
+        "no folder of a model, and no repository of the hub such as owner/name",
+    ),
     (["models", "add", "~nobody-here/x.gguf"], "'~nobody-here/x.gguf' is no file"),
     (["models", "add", "owner/name", "--offline"], "nothing is fetched offline: the .gguf files of owner/name on the"),
     (["models", "add", "model.json", "--id", "codels-tiny"], "there is a model codels-tiny already: choose another"),

@@ -86,8 +86,13 @@ REFUSED: list[tuple[str, dict[str, bytes], list[Fault], str]] = [
     ("o/m", {}, [refuse(503)] * 6, "{hub} answered for the list of files of o/m"),
     ("o/m", {}, [strange], "{hub} does not answer as the hub does (no list of files): check HF_ENDPOINT and the proxy"),
     ("o/m", {"../../m.gguf": b"x"}, [], "path must lie inside the repository, not '../../m.gguf'"),
-    ("x.gguf", {}, [], "'x.gguf' is no file, and no repository of the hub such as owner/name or owner/name:Q4_K_M"),
-    ("a/b/c", {}, [], "'a/b/c' is no file, and no repository of the hub"),
+    (
+        "x.gguf",
+        {},
+        [],
+        "no folder of a model, and no repository of the hub such as owner/name or owner/name:Q4_K_M",
+    ),
+    ("a/b/c", {}, [], "'a/b/c' is no file, no folder of a model, and no repository of the hub"),
 ]
 
 

@@ -26,7 +26,7 @@ LAYERS = """
     core
     gate
     generation
-    errors  lines  cancel  processes  copyweights  machine  records  seams  sizes  splits  endpoint
+    errors  lines  cancel  checkpoints  processes  copyweights  machine  records  seams  sizes  splits  endpoint
 """
 """Downwards only; within a layer only where SIBLINGS draws it."""
 
@@ -93,6 +93,7 @@ OUTSIDE = [
     ("llama_cpp", "codels.backends."),
     ("numpy", "codels.backends."),
     ("torch", "codels.backends."),
+    ("tokenizers", "codels.backends."),
     ("transformers", "codels.backends."),
     ("ctransformers", "codels.backends."),
     ("huggingface_hub", "codels.registry.download"),

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from codels import backends
 from codels.core import Role, Skill
 from codels.dispatch import ways
 from codels.dispatch.latency import TASKS, answer_s
@@ -33,7 +34,7 @@ INSTRUCT = model("chat", 3, Skill.INSTRUCT)
 BOTH = model("both", 1.5, Skill.FIM, Skill.INSTRUCT)
 PREFIX = model("prefix", 3, Skill.PREFIX)
 VECTORS = model("vectors", 0.1, Skill.EMBED)
-WHOLE = model("whole", 0.5, backend="transformers")
+WHOLE = model("whole", 0.5, backend="transformers", files=(ModelFile("model.safetensors"),))
 ALL = (TINY, HALF, ONE, THREE, SEVEN, THIRTEEN, INSTRUCT, PREFIX, VECTORS)
 
 CPU = Machine(threads=7, total_bytes=32 * GB, free_bytes=24 * GB)
@@ -120,13 +121,33 @@ REJECTED = [
         "seven",
         "about 2.3 s on RTX (Metal), whose memory is the machine's, over the",
     ),
-    ((TINY, WHOLE), CPU, "whole", "the transformers back end is not built yet"),
 ]
 
 
 @pytest.mark.parametrize(("here", "machine", "id_", "words"), REJECTED, ids=range(len(REJECTED)))
 def test_why_another_does_not(here: tuple[Candidate, ...], machine: Machine, id_: str, words: str) -> None:
     assert words in choose(Role.COMPLETION, here, machine).rejected[id_]
+
+
+IN_FULL = [
+    # what is not installed, the card's fields, who is rejected, words of why
+    ("torch is not installed: `pip", {}, "whole", "torch is not installed: `pip"),
+    ("", {}, "whole", "tiny comes first"),
+    ("", {"skills": frozenset({Skill.FIM, Skill.SEQ2SEQ})}, "whole", "it is an encoder–decoder model"),
+    ("", {"files": (ModelFile("pytorch_model.bin"),)}, "whole", "pytorch_model.bin are pickled"),
+]
+
+
+@pytest.mark.parametrize(("lacking", "fields", "id_", "words"), IN_FULL, ids=range(len(IN_FULL)))
+def test_a_folder_is_served_by_transformers_where_that_can(
+    monkeypatch: pytest.MonkeyPatch, lacking: str, fields: dict[str, object], id_: str, words: str
+) -> None:
+    monkeypatch.setattr(backends, "lacking", lambda _backend: lacking)
+    whole = replace(WHOLE, card=replace(WHOLE.card, **fields))  # type: ignore[arg-type]
+    choice = choose(Role.COMPLETION, (TINY, whole), CPU)
+    assert words in choice.rejected[id_]
+    alone = choose(Role.COMPLETION, (whole,), CPU)
+    assert (alone.way == "transformers") is (not lacking and not fields)
 
 
 def test_a_loaded_model_is_shared_where_it_can_do_it_as_well() -> None:

@@ -259,7 +259,8 @@ def test_an_unknown_model_is_named_with_the_remedy(name: str) -> None:
     with pytest.raises(UserError) as error:
         store.find(name)
     assert str(error.value) == (
-        f"there is no model {name!r}; `codels models list` shows those that there are, or name the path of a .gguf file"
+        f"there is no model {name!r}; `codels models list` shows those that there are, or name the path of a .gguf "
+        "file, or of a folder with config.json and safetensors"
     )
 
 

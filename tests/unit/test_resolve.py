@@ -70,12 +70,20 @@ def test_a_repository_form_that_the_vocabulary_cannot_say_is_not_used() -> None:
     assert without.family.template(Order.PSM, is_repo=True) == ()
 
 
-@pytest.mark.parametrize("name", ["codet5p-220m", "wavecoder-pro-6.7b", "instructcodet5p-16b:F16"])
-def test_a_model_whose_backend_is_to_come_is_refused_in_one_sentence(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("codet5p-220m", "it is an encoder–decoder model"),
+        ("instructcodet5p-16b:F16", "it is an encoder–decoder model"),
+        ("codet5p-110m-embedding", "it only makes vectors"),
+        ("wavecoder-pro-6.7b", "its weights pytorch_model-00001-of-00003.bin are pickled"),
+    ],
+)
+def test_a_model_that_cannot_be_run_yet_is_refused_in_one_sentence(name: str, why: str) -> None:
     with pytest.raises(BackendMissing) as error:
         find(name)
-    assert str(error.value).startswith(f"{name} cannot be used yet: its backend transformers is missing in this ")
-    assert "choose a model whose backend is llama.cpp" in str(error.value)
+    assert str(error.value).startswith(f"{name} cannot be used yet: {why}")
+    assert str(error.value).endswith("`codels models list` shows the models that can")
 
 
 def test_a_card_that_wants_no_probe_is_believed() -> None:

@@ -1,0 +1,62 @@
+"""The built-in model as transformers keeps it, and as a GGUF file in F32: the same weights. Needs `gguf`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from answers import BUILT_IN
+
+RECIPE = Path(__file__).parents[2] / "models" / "tiny"
+TOKENIZER = Path(BUILT_IN).with_name("codels-tiny-tokenizer.json")
+
+
+def need() -> None:
+    """Skip where transformers cannot run."""
+    for library in ("torch", "transformers", "safetensors", "gguf"):
+        pytest.importorskip(library, reason="it needs transformers: pip install -r models/tiny/requirements.txt")
+    if str(RECIPE) not in sys.path:
+        sys.path.append(str(RECIPE))
+
+
+@cache
+def _read() -> tuple[Any, dict[str, Any]]:
+    """The shape, and the weights by transformers' names."""
+    import gguf_read
+    import recipe
+
+    shape = recipe.load(RECIPE / "config" / "nano.toml").shape
+    return shape, gguf_read.read(Path(BUILT_IN), shape)[0]
+
+
+def write(folder: Path, **config: object) -> Path:
+    """The folder, in float32; `config` changes its config.json."""
+    from safetensors.numpy import save_file
+
+    import export
+    import recipe
+
+    _shape, weights = _read()
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(
+        {f"model.{name}": weight for name, weight in weights.items()}, folder / "model.safetensors", {"format": "pt"}
+    )
+    (folder / "tokenizer.json").write_bytes(TOKENIZER.read_bytes())
+    said = export.llama_config(recipe.load(RECIPE / "config" / "nano.toml"))
+    (folder / "config.json").write_text(json.dumps({**said, **config}), "utf-8")
+    return folder
+
+
+def write_gguf(path: Path) -> Path:
+    import gguf
+
+    import gguf_file
+
+    shape, weights = _read()
+    kind = gguf.GGMLQuantizationType.F32, gguf.LlamaFileType.ALL_F32
+    gguf_file.write(path, shape, weights, json.loads(TOKENIZER.read_text("utf-8")), kind, ("m", "MIT", {}))
+    return path
