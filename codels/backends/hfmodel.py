@@ -36,15 +36,14 @@ class Context:
         self._takes_n_logits = "logits_to_keep" in takes
         self._cache_name = "cache" if "cache" in takes else "past_key_values"  # before transformers 5.24
         for module in model.modules():
-            if isinstance(module, torch.nn.ModuleList):
-                for layer in module:
-                    layer.register_forward_pre_hook(self._stop_if_cancelled)
+            if getattr(getattr(module, "weight", None), "ndim", 0) == 2:  # a layer has seven of these, or so
+                module.register_forward_pre_hook(self._stop_if_cancelled)
 
     def arm(self, cancel: CancelToken) -> None:
         self._cancel = cancel
 
     def decode(self, tokens: list[int], position: int, sequence: int, n_logits: int) -> bool:
-        """`position` is where the cache of the sequence ends. False: cancelled between two layers."""
+        """`position` is where the cache of the sequence ends. False: cancelled between two matrices."""
         # Without a configuration all layers keep all tokens, those that look no further than a window as well.
         cache = self._caches.setdefault(sequence, DynamicCache())
         assert cache.get_seq_length() == position
@@ -93,7 +92,7 @@ class Context:
 
     def _stop_if_cancelled(self, *_call: object) -> None:
         if self._cancel.is_cancelled:
-            raise Cancelled("stopped between two layers")
+            raise Cancelled("stopped before a matrix")
 
 
 class Sampler:

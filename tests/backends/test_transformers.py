@@ -88,7 +88,7 @@ def test_what_was_cut_off_leaves_no_trace(open_transformers: Open) -> None:
         fresh = open_transformers()
 
 
-def test_a_cancel_ends_a_call_between_two_layers(open_transformers: Open) -> None:
+def test_a_cancel_ends_a_call(open_transformers: Open) -> None:
     """The caches of the layers before the cut are longer then; what is read later must not stumble over it."""
     backend, cancel = open_transformers(), CancelToken()
     before = ask(backend, LONG_CODE).text
