@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,32 @@ def need() -> None:
 
 @cache
 def _read() -> tuple[Any, dict[str, Any]]:
-    """The shape, and the weights by transformers' names."""
+    """The recipe with the file's own shape, and the weights by transformers' names."""
     import gguf_read
     import recipe
 
-    shape = recipe.load(RECIPE / "config" / "nano.toml").shape
-    return shape, gguf_read.read(Path(BUILT_IN), shape)[0]
+    any_recipe = recipe.load(RECIPE / "config" / "nano.toml")
+    mine = replace(any_recipe, shape=_shape())
+    return mine, gguf_read.read(Path(BUILT_IN), mine.shape)[0]
+
+
+def _shape() -> Any:
+    import gguf
+
+    import recipe
+
+    fields = {name: field.contents() for name, field in gguf.GGUFReader(BUILT_IN).fields.items() if "." in name}
+    return recipe.Shape(
+        vocabulary=fields["llama.vocab_size"],
+        d=fields["llama.embedding_length"],
+        layers=fields["llama.block_count"],
+        heads=fields["llama.attention.head_count"],
+        kv_heads=fields["llama.attention.head_count_kv"],
+        ff=fields["llama.feed_forward_length"],
+        context=fields["llama.context_length"],
+        theta=fields["llama.rope.freq_base"],
+        epsilon=fields["llama.attention.layer_norm_rms_epsilon"],
+    )
 
 
 def write(folder: Path, **config: object) -> Path:
@@ -38,15 +59,14 @@ def write(folder: Path, **config: object) -> Path:
     from safetensors.numpy import save_file
 
     import export
-    import recipe
 
-    _shape, weights = _read()
+    settings, weights = _read()
     folder.mkdir(parents=True, exist_ok=True)
     save_file(
         {f"model.{name}": weight for name, weight in weights.items()}, folder / "model.safetensors", {"format": "pt"}
     )
     (folder / "tokenizer.json").write_bytes(TOKENIZER.read_bytes())
-    said = export.llama_config(recipe.load(RECIPE / "config" / "nano.toml"))
+    said = export.llama_config(settings)
     (folder / "config.json").write_text(json.dumps({**said, **config}), "utf-8")
     return folder
 
@@ -56,7 +76,7 @@ def write_gguf(path: Path) -> Path:
 
     import gguf_file
 
-    shape, weights = _read()
+    settings, weights = _read()
     kind = gguf.GGMLQuantizationType.F32, gguf.LlamaFileType.ALL_F32
-    gguf_file.write(path, shape, weights, json.loads(TOKENIZER.read_text("utf-8")), kind, ("m", "MIT", {}))
+    gguf_file.write(path, settings.shape, weights, json.loads(TOKENIZER.read_text("utf-8")), kind, ("m", "MIT", {}))
     return path

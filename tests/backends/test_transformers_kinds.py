@@ -19,7 +19,7 @@ from codels.generation import Prompt
 pytestmark = pytest.mark.model
 
 SMALL = {
-    "vocab_size": 4096,
+    "vocab_size": 8192,
     "hidden_size": 32,
     "intermediate_size": 64,
     "num_hidden_layers": 2,
