@@ -29,7 +29,7 @@ recipe-smoke:  ## the built-in model's recipe from text to a suggestion, with a 
 	@$(or $(PYTHON),python3) .ci/install.py dev models/tiny/requirements.txt
 	$(BIN)/mypy models/tiny
 	$(BIN)/python -m pytest tests/recipe
-	$(BIN)/python -m pytest tests/backends tests/cli -k transformers
+	$(BIN)/python -m pytest tests/backends -k transformers
 	$(BIN)/python models/tiny/smoke.py
 
 picture:  ## the README's picture, taken from a real Neovim in tmux

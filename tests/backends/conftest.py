@@ -82,6 +82,7 @@ NOT_REMOTE = {
 }
 """Promises that a remote model does not make, and why."""
 
+
 @pytest.fixture(scope="session")
 def transformers_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built-in model's weights as transformers keeps them."""
