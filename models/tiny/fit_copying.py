@@ -20,7 +20,7 @@ import llama_cpp
 import numpy as np
 from tqdm import tqdm
 
-from codels.backends import llamacpp, llamaload
+from codels.backends import answering, llamacpp, llamaload
 from codels.backends.copying import Copied, CopyModel
 from codels.backends.deadline import Deadline
 from codels.cancel import CancelToken
@@ -63,7 +63,7 @@ class Teacher(llamacpp.LlamaCpp):
             return
         self._context.arm(CancelToken())
         self._cache.reuse(ids, MAX_TOKENS)
-        self._prefill(ids, CancelToken(), Deadline(0))
+        answering.read(self._cache, ids, CancelToken(), Deadline(0))
         zeros = tuple((0.0,) * N_COLUMNS for _ in BUCKETS)
         copying = CopyModel(self._lines.join(prompt.sources), zeros, 2 * MAX_TOKENS)
         n_healed, n_read, said = len(prompt.heal.encode()), 0, list[int]()
