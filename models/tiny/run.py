@@ -193,6 +193,11 @@ class Run:
         n_a_step = self.recipe.training.rows * self.recipe.shape.context
         self.progress = Progress(tokens=math.ceil(n_tokens / n_a_step) * n_a_step)
 
+    def meet(self) -> None:
+        """Wait for the other processes: one that leaves early ends those that still talk to it."""
+        if dist.is_initialized():
+            dist.barrier()
+
     def close(self) -> None:
         if dist.is_initialized():
             dist.destroy_process_group()

@@ -47,6 +47,7 @@ def main() -> None:
     run = start(arguments)
     try:
         train(run, arguments)
+        run.meet()
     finally:
         run.close()
 
@@ -195,3 +196,5 @@ def parse() -> argparse.Namespace:
 
 if __name__ == "__main__":
     main()
+    sys.stdout.flush()
+    os._exit(0)  # all is saved; libraries' threads have been seen to abort, or to hang, while an interpreter ends
