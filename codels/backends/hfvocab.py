@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -16,19 +15,16 @@ from tokenizers import Tokenizer
 from codels import checkpoints
 from codels.backends.hffolder import Folder
 from codels.backends.llamatext import LINE_ENDS, Pieces
-from codels.errors import MarkerMissing, ModelError
-from codels.generation import Part
+from codels.backends.markedvocab import BLANK, MarkedVocabulary
+from codels.errors import ModelError
 from codels.seams import MARKER, seams
 
 _BYTE = re.compile("<0x([0-9A-F]{2})>")
 """How SentencePiece writes a token of one byte."""
 
-_BLANK = "▁"
-"""How it writes a blank."""
 
-
-class Vocabulary:
-    """Tokens of a model with `n` logits. `special` maps the text of marker tokens to their ids."""
+class Vocabulary(MarkedVocabulary):
+    """Tokens of a model with `n` logits."""
 
     def __init__(self, folder: Folder, n: int) -> None:
         place = folder.path / checkpoints.TOKENIZER
@@ -44,54 +40,11 @@ class Vocabulary:
         self._bos = [markers[folder.bos]] if folder.bos in markers else []
         self._has_blank_prefix = self.pieces.of(self._encode("x")[0])[:1] == b" "
         self.line_ends = [t for t in range(n) if t in self._controls or self.pieces.of(t)[:1] in LINE_ENDS]
-        """Tokens that end a line, the answer's last one too."""
 
     @property
     def start(self) -> list[int]:
         """What an empty prompt begins with: decoding needs at least one token."""
         return self._bos or self._ends[:1] or [0]
-
-    def whole(self, text: str) -> list[int]:
-        """A text with the tokens around it that the file wants around one, at least one."""
-        return self._encode(text, is_whole=True) or self.start
-
-    def ends(self, stop: tuple[str, ...]) -> frozenset[int]:
-        """Tokens that end an answer: every control token, since none belongs into a buffer, and the markers `stop`."""
-        return frozenset(self._controls | {self.special[marker] for marker in stop if marker in self.special})
-
-    def has_ordinary(self, marker: str) -> bool:
-        """Whether a marker is in the vocabulary, but as an ordinary token."""
-        if marker in self.special:
-            return False
-        return any(self.pieces.has(text.encode()) for text in (marker, marker.replace(_BLANK, " ")))
-
-    def alike(self, tokens: tuple[int, ...]) -> tuple[int, ...]:
-        """These tokens; where one of them ends a line, all that do."""
-        return tokens if set(tokens).isdisjoint(self.line_ends) else (*tokens, *self.line_ends)
-
-    def tokenize(self, part: Part) -> list[int]:
-        if part.special and not part.text:  # generation.BOS
-            return self._bos
-        if part.special:
-            if part.text not in self.special:
-                raise MarkerMissing(part.text)
-            return [self.special[part.text]]
-        return [token for piece in self._harmless(part) for token in self._plain(piece)]
-
-    def _harmless(self, part: Part) -> Iterator[Part]:
-        """The text in pieces in which no marker is found."""
-        first, *rest = self._seams.split(part.text)
-        yield replace(part, text=first)
-        yield from (Part(text, joined=True) for text in rest)
-
-    def _plain(self, part: Part) -> list[int]:
-        return self._joined(part.text) if part.joined and self._has_blank_prefix else self._encode(part.text)
-
-    def _joined(self, text: str) -> list[int]:
-        """Text that goes on where other text ended: encoded behind a sign that is one token of its own, then cut."""
-        sign = self._encode("☺")
-        tokens = self._encode("☺" + text)
-        return tokens[len(sign) :] if tokens[: len(sign)] == sign else self._encode(text)
 
     def _encode(self, text: str, is_whole: bool = False) -> list[int]:
         clean = text.encode("utf-8", "replace").decode("utf-8")
@@ -154,8 +107,8 @@ def _hidden(added: list[dict[str, Any]]) -> Iterator[str]:
     for row in added:
         if not row["special"] and MARKER.fullmatch(row["content"]):
             yield row["content"]
-        elif row["content"].startswith(f"{_BLANK}<"):
-            yield row["content"].removeprefix(_BLANK)
+        elif row["content"].startswith(f"{BLANK}<"):
+            yield row["content"].removeprefix(BLANK)
 
 
 def _kinds(part: Any) -> Iterator[str]:
@@ -170,4 +123,4 @@ def _kinds(part: Any) -> Iterator[str]:
 def _of_sentencepiece(text: str) -> bytes:
     if match := _BYTE.fullmatch(text):
         return bytes.fromhex(match[1])
-    return text.replace(_BLANK, " ").encode("utf-8")
+    return text.replace(BLANK, " ").encode("utf-8")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -14,8 +12,8 @@ import numpy as np
 
 from codels.backends.copying import Ids
 from codels.backends.llamatext import Pieces
-from codels.errors import MarkerMissing, ModelError
-from codels.generation import Part
+from codels.backends.markedvocab import MarkedVocabulary
+from codels.errors import ModelError
 from codels.seams import MARKER, seams
 
 _ATTR_CONTROL = 1 << 3
@@ -30,8 +28,8 @@ piece, wherever "<PRE>" stands behind a blank or at the start.
 _REPLACEMENT = "\ufffd".encode()
 
 
-class Vocabulary:
-    """Tokens of a model. `special` maps the text of marker tokens to their ids."""
+class Vocabulary(MarkedVocabulary):
+    """Tokens of a GGUF model."""
 
     def __init__(self, model: Any) -> None:
         self.handle = llama.llama_model_get_vocab(model)
@@ -58,7 +56,6 @@ class Vocabulary:
         self._seams = seams(tuple(hidden))
         self._unknown = _unknown(raw)
         self.line_ends = [t for t, piece in enumerate(raw) if t in self._controls or piece[:1] in (b"\n", b"\r")]
-        """Tokens that end a line, the answer's last one too."""
         bos = llama.llama_vocab_bos(self.handle)
         # Where a file names none, llama.cpp answers GPT-2's number, which is a comma in byte-level vocabularies.
         self._bos = [bos] if bos in self._controls else []
@@ -84,51 +81,6 @@ class Vocabulary:
         begin = self._bos if llama.llama_vocab_get_add_bos(self.handle) and tokens[:1] != self._bos else []
         end = [llama.llama_vocab_eos(self.handle)] if llama.llama_vocab_get_add_eos(self.handle) else []
         return [*begin, *tokens, *end] or self.start
-
-    def whole(self, text: str) -> list[int]:
-        """A text with the tokens around it that the file wants around one, at least one."""
-        return self._encode(text, is_whole=True) or self.start
-
-    def ends(self, stop: tuple[str, ...]) -> frozenset[int]:
-        """Tokens that end an answer: every control token, since none belongs into a buffer, and the markers `stop`."""
-        return frozenset(self._controls | {self.special[marker] for marker in stop if marker in self.special})
-
-    def has_ordinary(self, marker: str) -> bool:
-        """Whether a marker is in the vocabulary, but as an ordinary token; SentencePiece writes blanks as `▁`."""
-        if marker in self.special:
-            return False
-        return any(self.pieces.has(text.encode()) for text in (marker, marker.replace("▁", " ")))
-
-    def alike(self, tokens: tuple[int, ...]) -> tuple[int, ...]:
-        """These tokens; where one of them ends a line, all that do."""
-        return tokens if set(tokens).isdisjoint(self.line_ends) else (*tokens, *self.line_ends)
-
-    def tokenize(self, part: Part) -> list[int]:
-        if part.special and not part.text:  # core.BOS
-            return self._bos
-        if part.special:
-            if part.text not in self.special:
-                raise MarkerMissing(part.text)
-            return [self.special[part.text]]
-        return [token for piece in self._harmless(part) for token in self._plain(piece)]
-
-    def _harmless(self, part: Part) -> Iterator[Part]:
-        """The text in pieces in which no marker is found."""
-        first, *rest = self._seams.split(part.text)
-        yield replace(part, text=first)
-        yield from (Part(text, joined=True) for text in rest)
-
-    def _plain(self, part: Part) -> list[int]:
-        return self._joined(part.text) if part.joined and self._has_blank_prefix else self._encode(part.text)
-
-    def _joined(self, text: str) -> list[int]:
-        """Text that goes on where other text ended: encoded behind a sign that is one token of its own, then cut.
-
-        Meta's Code Llama encodes its suffixes this way, behind the same sign.
-        """
-        sign = self._encode("☺")
-        tokens = self._encode("☺" + text)
-        return tokens[len(sign) :] if tokens[: len(sign)] == sign else self._encode(text)
 
     def _encode(self, text: str, is_whole: bool = False) -> list[int]:
         data = text.encode("utf-8", "replace")
